@@ -1,0 +1,169 @@
+//! The expansion of `#[derive(Trace)]`.
+
+use proc_macro2::TokenStream;
+use quote::{format_ident, quote};
+use syn::punctuated::Punctuated;
+use syn::visit::Visit;
+use syn::{
+    Attribute, Data, DeriveInput, Error, Field, Fields, Ident, LitStr, Path, Result, Token, Type, WherePredicate,
+    parse_quote,
+};
+
+pub(crate) fn trace(input: DeriveInput) -> Result<TokenStream> {
+    let attributes = TypeAttributes::parse(&input.attrs)?;
+    let (patterns, fields) = match &input.data {
+        Data::Struct(data) => {
+            let arm = Arm::new(&parse_quote!(Self), &data.fields)?;
+            (vec![arm.pattern], arm.traced)
+        }
+        Data::Enum(data) => {
+            let mut patterns = Vec::new();
+            let mut fields = Vec::new();
+            for variant in &data.variants {
+                let name = &variant.ident;
+                if is_skipped(&variant.attrs)? {
+                    patterns.push(quote!(Self::#name { .. } => {}));
+                    continue;
+                }
+                let arm = Arm::new(&parse_quote!(Self::#name), &variant.fields)?;
+                patterns.push(arm.pattern);
+                fields.extend(arm.traced);
+            }
+            (patterns, fields)
+        }
+        Data::Union(data) => {
+            return Err(Error::new(
+                data.union_token.span,
+                "`Trace` cannot be derived for a union: which of its fields holds a value is not known",
+            ));
+        }
+    };
+
+    let mut generics = input.generics.clone();
+    if let Some(bounds) = attributes.bounds {
+        generics.make_where_clause().predicates.extend(bounds);
+    } else {
+        for parameter in generics.type_params_mut() {
+            parameter.bounds.push(parse_quote!(::tumulus_heap::Trace));
+        }
+    }
+    let (impl_generics, type_generics, where_clause) = generics.split_for_impl();
+    let name = &input.ident;
+
+    let owns_itself = fields.iter().any(|field| mentions(&field.ty, name));
+    let has_edges = if attributes.edges || owns_itself {
+        quote!(true)
+    } else {
+        let types = fields.iter().map(|field| &field.ty);
+        quote!(false #(|| <#types as ::tumulus_heap::Trace>::HAS_EDGES)*)
+    };
+    let body = if patterns.is_empty() { quote!(match *self {}) } else { quote!(match self { #(#patterns)* }) };
+    Ok(quote! {
+        #[automatically_derived]
+        impl #impl_generics ::tumulus_heap::Trace for #name #type_generics #where_clause {
+            const HAS_EDGES: bool = #has_edges;
+
+            #[inline]
+            #[allow(unused_variables, deprecated, unreachable_patterns)]
+            fn trace(&self, tracer: &mut ::tumulus_heap::Tracer<'_>) {
+                #body
+            }
+        }
+    })
+}
+
+/// One arm of the `match` over `self`.
+struct Arm {
+    pattern: TokenStream,
+    traced: Vec<Field>,
+}
+
+impl Arm {
+    fn new(path: &Path, fields: &Fields) -> Result<Arm> {
+        let mut bindings = Vec::new();
+        let mut calls = Vec::new();
+        let mut traced = Vec::new();
+        for (at, field) in fields.iter().enumerate() {
+            if is_skipped(&field.attrs)? {
+                continue;
+            }
+            let binding = format_ident!("field_{at}");
+            let member = syn::Member::from(at);
+            bindings.push(match &field.ident {
+                Some(name) => quote!(#name: #binding),
+                None => quote!(#member: #binding),
+            });
+            calls.push(quote!(::tumulus_heap::Trace::trace(#binding, tracer);));
+            traced.push(field.clone());
+        }
+        let pattern = quote!(#path { #(#bindings,)* .. } => { #(#calls)* });
+        Ok(Arm { pattern, traced })
+    }
+}
+
+/// What `#[trace(..)]` says of the type.
+#[derive(Default)]
+struct TypeAttributes {
+    edges: bool,
+    bounds: Option<Punctuated<WherePredicate, Token![,]>>,
+}
+
+impl TypeAttributes {
+    fn parse(attributes: &[Attribute]) -> Result<TypeAttributes> {
+        let mut found = TypeAttributes::default();
+        for attribute in attributes.iter().filter(|attribute| attribute.path().is_ident("trace")) {
+            attribute.parse_nested_meta(|meta| {
+                if meta.path.is_ident("edges") {
+                    found.edges = true;
+                    Ok(())
+                } else if meta.path.is_ident("bound") {
+                    let text: LitStr = meta.value()?.parse()?;
+                    found.bounds = Some(text.parse_with(Punctuated::parse_terminated)?);
+                    Ok(())
+                } else if meta.path.is_ident("skip") {
+                    Err(meta.error("`skip` goes on a field or a variant, not on the type"))
+                } else {
+                    Err(meta.error("unknown `trace` attribute; on a type there are `edges` and `bound = \"..\"`"))
+                }
+            })?;
+        }
+        Ok(found)
+    }
+}
+
+/// Whether a field or a variant has `#[trace(skip)]`.
+fn is_skipped(attributes: &[Attribute]) -> Result<bool> {
+    let mut skipped = false;
+    for attribute in attributes.iter().filter(|attribute| attribute.path().is_ident("trace")) {
+        attribute.parse_nested_meta(|meta| {
+            if meta.path.is_ident("skip") {
+                skipped = true;
+                Ok(())
+            } else {
+                Err(meta.error("unknown `trace` attribute; on a field or a variant there is `skip`"))
+            }
+        })?;
+    }
+    Ok(skipped)
+}
+
+/// Whether a type owns a value of the type called `name`, as far as its text says. Behind a handle nothing is owned.
+fn mentions(in_type: &Type, name: &Ident) -> bool {
+    struct Search<'n> {
+        name: &'n Ident,
+        found: bool,
+    }
+    impl<'ast> Visit<'ast> for Search<'_> {
+        fn visit_path(&mut self, path: &'ast Path) {
+            let Some(last) = path.segments.last() else { return };
+            if last.ident == "Gc" || last.ident == "Weak" {
+                return;
+            }
+            self.found |= last.ident == *self.name || last.ident == "Self";
+            syn::visit::visit_path(self, path);
+        }
+    }
+    let mut search = Search { name, found: false };
+    search.visit_type(in_type);
+    search.found
+}

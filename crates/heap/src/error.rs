@@ -1,0 +1,274 @@
+//! What can go wrong, each with the numbers and with what to do about it.
+
+use std::fmt;
+use thiserror::Error;
+
+/// Why a handle cannot be used.
+///
+/// # Examples
+///
+/// ```
+/// use tumulus_heap::{HandleError, Heap};
+///
+/// let mut heap = Heap::new();
+/// let gc = heap.alloc(1.5_f64);
+/// heap.collect(&());
+/// let error = heap.try_get(gc).unwrap_err();
+/// assert!(matches!(error, HandleError::Collected { type_name: "f64", .. }));
+/// assert!(error.to_string().starts_with("the f64 behind this handle was collected"));
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum HandleError {
+    /// The object was not reachable at a collection, and died.
+    #[error(
+        "the {type_name} behind this handle was collected: it was not reachable from a root at a safepoint \
+         (handle {handle}); root it, keep it in a scope, or store it in a reachable object before the safepoint"
+    )]
+    #[non_exhaustive]
+    Collected {
+        /// The type that the handle was made for.
+        type_name: &'static str,
+        /// The handle, as its `Debug` prints it.
+        handle: HandleName,
+    },
+    /// The handle was made by another heap, which may be gone.
+    #[error(
+        "this handle to a {type_name} belongs to another heap (handle {handle}); \
+         use it with the heap that allocated it"
+    )]
+    #[non_exhaustive]
+    OtherHeap {
+        /// The type that the handle was made for.
+        type_name: &'static str,
+        /// The handle, as its `Debug` prints it.
+        handle: HandleName,
+    },
+    /// The object is alive and is not a `T`.
+    #[error("this handle leads to a {actual}, not to a {expected}; ask `is` before `downcast`")]
+    #[non_exhaustive]
+    WrongType {
+        /// The type that was asked for.
+        expected: &'static str,
+        /// The type of the object.
+        actual: &'static str,
+    },
+    /// Two of the handles given to [`get_disjoint_mut`](crate::Heap::get_disjoint_mut) lead to the same object.
+    #[error("handles {first} and {second} of the array both lead to the same {type_name}; borrow it once")]
+    #[non_exhaustive]
+    Overlap {
+        /// The type of the object.
+        type_name: &'static str,
+        /// The position of the first of them in the array.
+        first: usize,
+        /// The position of the second.
+        second: usize,
+    },
+}
+
+/// A handle in a message: its place and its stamp.
+#[derive(Copy, Clone, PartialEq, Eq)]
+pub struct HandleName(pub(crate) crate::raw::Handle);
+
+impl fmt::Debug for HandleName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Display for HandleName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, f)
+    }
+}
+
+/// Which bound an allocation ran into.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum AllocErrorKind {
+    /// The heap's [`limit`](crate::HeapBuilder::limit).
+    Limit,
+    /// The operating system has no more memory for us.
+    System,
+    /// The heap's address range is used up, by this heap or by heaps with objects of other sizes.
+    AddressSpace,
+    /// The process has used all its 2^32 stamps: no heap can hand out another cell.
+    Stamps,
+    /// The size of the object is more than `isize::MAX`.
+    TooLarge,
+    /// The heap has as many types and sizes of objects as it can tell apart: 65,536.
+    TooManyTypes,
+}
+
+impl AllocErrorKind {
+    fn reason(self) -> &'static str {
+        match self {
+            AllocErrorKind::Limit => "the heap's limit is reached; collect, or raise the limit",
+            AllocErrorKind::System => "the operating system refused the memory; collect, or free memory elsewhere",
+            AllocErrorKind::AddressSpace => "the heap's address range is used up; collect, or use several heaps",
+            AllocErrorKind::Stamps => "the process has used all its stamps; start a new process",
+            AllocErrorKind::TooLarge => "the object is larger than the address space; split it",
+            AllocErrorKind::TooManyTypes => "the heap has too many types of objects; use several heaps",
+        }
+    }
+}
+
+/// An allocation that did not happen. It gives the value back, and the heap is as it was.
+///
+/// # Examples
+///
+/// ```
+/// use tumulus_heap::{AllocErrorKind, Heap};
+///
+/// let mut heap = Heap::builder().limit(64 << 10).build();
+/// let error = heap.try_alloc([0_u8; 100_000]).unwrap_err();
+/// assert_eq!(error.kind, AllocErrorKind::Limit);
+/// assert_eq!((error.limit, error.value.len()), (64 << 10, 100_000));
+///
+/// let fits = heap.try_alloc([0_u8; 10_000]);
+/// assert!(fits.is_ok());
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct AllocError<T = ()> {
+    /// What should have been allocated.
+    pub value: T,
+    /// Which bound it ran into.
+    pub kind: AllocErrorKind,
+    /// Bytes that the heap has committed.
+    pub used: usize,
+    /// The heap's limit in bytes; `usize::MAX` when it has none.
+    pub limit: usize,
+    /// Bytes that were asked for, on top of what was used.
+    pub requested: usize,
+    pub(crate) type_name: &'static str,
+}
+
+impl<T> AllocError<T> {
+    /// The value that was not allocated.
+    ///
+    /// ```
+    /// # let mut heap = tumulus_heap::Heap::builder().limit(0).build();
+    /// let error = heap.try_alloc("mound".to_string()).unwrap_err();
+    /// assert_eq!(error.into_value(), "mound");
+    /// ```
+    pub fn into_value(self) -> T {
+        self.value
+    }
+
+    /// The same error without the value, to be passed on by `?` through functions that know nothing of its type.
+    ///
+    /// ```
+    /// use tumulus_heap::{AllocError, Gc, Heap};
+    ///
+    /// fn boxed(heap: &mut Heap, text: &str) -> Result<Gc<String>, AllocError> {
+    ///     heap.try_alloc(text.to_string()).map_err(AllocError::without_value)
+    /// }
+    /// # let mut heap = Heap::builder().limit(0).build();
+    /// # assert!(boxed(&mut heap, "x").is_err());
+    /// ```
+    pub fn without_value(self) -> AllocError {
+        self.with_value(()).1
+    }
+
+    /// The same error about another value.
+    pub(crate) fn with_value<U>(self, value: U) -> (T, AllocError<U>) {
+        let AllocError { value: old, kind, used, limit, requested, type_name } = self;
+        (old, AllocError { value, kind, used, limit, requested, type_name })
+    }
+}
+
+impl<T> fmt::Debug for AllocError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AllocError")
+            .field("type_name", &self.type_name)
+            .field("kind", &self.kind)
+            .field("used", &self.used)
+            .field("limit", &self.limit)
+            .field("requested", &self.requested)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<T> fmt::Display for AllocError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "cannot allocate a {}: {} (bytes: {} used, {} requested, ",
+            self.type_name,
+            self.kind.reason(),
+            self.used,
+            self.requested,
+        )?;
+        match self.limit {
+            usize::MAX => f.write_str("no limit)"),
+            limit => write!(f, "{limit} is the limit)"),
+        }
+    }
+}
+
+impl<T> std::error::Error for AllocError<T> {}
+
+/// Why a slice could not be built by [`try_build_slice`](crate::Heap::try_build_slice).
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum BuildError<E> {
+    /// There was no room for it.
+    #[error(transparent)]
+    Alloc(AllocError),
+    /// The closure that makes the elements gave this error. Those made before it have been dropped.
+    #[error("an element of the slice could not be made: {0}")]
+    Element(E),
+}
+
+/// Why a heap could not be made.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum HeapError {
+    /// The system refused even a small range of addresses.
+    #[error("the operating system refused address space for a heap ({smallest} bytes at least); raise `ulimit -v`")]
+    #[non_exhaustive]
+    AddressSpace {
+        /// The smallest range that was tried.
+        smallest: usize,
+    },
+    /// The process has used all its stamps.
+    #[error("the process has used all its 2^32 stamps, so that a new heap could not tell its objects apart")]
+    Stamps,
+    /// An option of the builder makes no sense.
+    #[error("the heap option `{option}` cannot be {value}: {reason}")]
+    #[non_exhaustive]
+    Option {
+        /// The option's name.
+        option: &'static str,
+        /// What it was set to.
+        value: String,
+        /// What it may be set to.
+        reason: &'static str,
+    },
+    /// The environment variable `TUMULUS_ZEAL` cannot be read.
+    #[error("the environment variable TUMULUS_ZEAL: {0}")]
+    Zeal(#[from] crate::zeal::ParseZealError),
+}
+
+/// Why a [`Root`](crate::Root) could not be made.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum RootError {
+    /// The handle is stale.
+    #[error(transparent)]
+    Handle(HandleError),
+    /// The table has as many roots as it can hold.
+    #[error("the heap has {roots} roots, and no room for more; drop some")]
+    #[non_exhaustive]
+    Full {
+        /// How many there are.
+        roots: usize,
+    },
+    /// The system has no memory for a larger table.
+    #[error("the operating system refused memory for a root beside the {roots} that the heap has; drop some")]
+    #[non_exhaustive]
+    System {
+        /// How many there are.
+        roots: usize,
+    },
+}

@@ -1,0 +1,50 @@
+#![doc = include_str!("../README.md")]
+#![deny(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+mod alloc;
+mod builder;
+mod collect;
+mod error;
+mod heap;
+mod limit;
+mod native;
+mod raw;
+mod roots;
+mod scope;
+mod slices;
+mod stats;
+mod trace;
+mod verify;
+mod zeal;
+
+pub use builder::HeapBuilder;
+pub use collect::Collector;
+pub use error::{AllocError, AllocErrorKind, BuildError, HandleError, HandleName, HeapError, RootError};
+pub use heap::Heap;
+pub use limit::NearLimit;
+pub use native::NativeFn;
+pub use raw::{AnyGc, Gc, Object};
+pub use roots::Root;
+pub use stats::Statistics;
+pub use trace::{Trace, Tracer};
+#[cfg(feature = "derive")]
+pub use tumulus_heap_derive::Trace;
+pub use verify::{Flaw, VerifyError};
+pub use zeal::{ParseZealError, Zeal};
+
+/// Hooks for this project's own tests of what cannot be reached in reasonable time. Not part of the interface.
+#[doc(hidden)]
+pub mod hooks {
+    use crate::Heap;
+
+    /// Leaves the process with at most `remaining` stamps. There is no way back.
+    pub fn leave_stamps(remaining: u32) {
+        crate::raw::leave_only(remaining);
+    }
+
+    /// Lets the worklist of a heap grow to `bytes` only.
+    pub fn limit_scratch(heap: &mut Heap, bytes: Option<usize>) {
+        heap.store.limit_scratch(bytes);
+    }
+}

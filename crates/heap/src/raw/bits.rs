@@ -1,0 +1,164 @@
+//! The live and mark bits of all granules, beside the cells.
+//!
+//! One pair of words covers 64 granules, so that seeing an edge touches one line of bitmap. Only the first granule of a
+//! cell has bits. *Live* means that the cell holds an object (I6); *marked* means that the object was reached by the
+//! cycle that runs, or, between cycles, survived the last one.
+//!
+//! A bit that is looked up far out of the table does not exist, and reads as dead.
+
+use super::layout::{CELL_STARTS, PAGE_GRANULES, PAGE_WORDS, cells_per_page, page_of};
+use super::region::Zeroed;
+use super::spaces::Run;
+
+/// The bits of 64 granules.
+#[derive(Copy, Clone, Debug, Default)]
+#[repr(C)]
+pub(crate) struct Bits {
+    pub(super) live: u64,
+    pub(super) mark: u64,
+}
+
+// SAFETY: two numbers.
+unsafe impl Zeroed for Bits {}
+
+/// The word of the table that an index belongs to.
+#[inline(always)]
+pub(super) const fn word_of(index: u32) -> usize {
+    index as usize / 64
+}
+
+/// The bit of its word that an index belongs to.
+#[inline(always)]
+pub(super) const fn bit_of(index: u32) -> u64 {
+    1 << (index % 64)
+}
+
+/// The words that cover a page.
+pub(super) fn page_words(page: u32) -> std::ops::Range<usize> {
+    let first = page as usize * PAGE_WORDS;
+    first..first + PAGE_WORDS
+}
+
+/// The positions of the ones of a word, ascending.
+#[inline(always)]
+pub(super) fn ones(mut word: u64) -> impl Iterator<Item = u32> {
+    std::iter::from_fn(move || {
+        if word == 0 {
+            return None;
+        }
+        let bit = word.trailing_zeros();
+        word &= word - 1;
+        Some(bit)
+    })
+}
+
+/// Sets the live bits of the cells in `from..to`, granules of one page.
+pub(super) fn set_live(page: &mut [Bits], stride: u32, from: u32, to: u32) {
+    debug_assert!(from < to && to <= PAGE_GRANULES && from.is_multiple_of(stride) && to.is_multiple_of(stride));
+    let starts = &CELL_STARTS[stride as usize];
+    for word in from / 64..=(to - 1) / 64 {
+        let base = word * 64;
+        let after = !0 << from.saturating_sub(base);
+        let before = !0 >> (base + 64).saturating_sub(to).min(63);
+        page[word as usize].live |= starts[word as usize] & after & before;
+    }
+}
+
+/// Sets the live bits of what has been handed out of a run.
+pub(super) fn publish(bits: &mut [Bits], stride: u32, run: Run) {
+    if run.start != run.next {
+        let page = page_of(run.start);
+        let first = page * PAGE_GRANULES;
+        set_live(&mut bits[page_words(page)], stride, run.start - first, run.next - first);
+    }
+}
+
+/// The next run of free cells at or behind `from`, as granules of the page: where it begins and ends.
+pub(super) fn next_free_run(page: &[Bits], stride: u32, from: u32) -> Option<(u32, u32)> {
+    if from >= PAGE_GRANULES {
+        return None;
+    }
+    let starts = &CELL_STARTS[stride as usize];
+    let mut word = from as usize / 64;
+    let mut free = starts[word] & !page[word].live & (!0 << (from % 64));
+    while free == 0 {
+        word += 1;
+        if word == PAGE_WORDS {
+            return None;
+        }
+        free = starts[word] & !page[word].live;
+    }
+    let begin = word as u32 * 64 + free.trailing_zeros();
+
+    let mut live = page[word].live & (!0 << (begin % 64));
+    while live == 0 {
+        word += 1;
+        if word == PAGE_WORDS {
+            return Some((begin, cells_per_page(stride) * stride));
+        }
+        live = page[word].live;
+    }
+    Some((begin, word as u32 * 64 + live.trailing_zeros()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::layout::MAX_STRIDE;
+    use super::*;
+
+    /// A page with the cells of `live` alive.
+    fn page(stride: u32, live: &[u32]) -> [Bits; PAGE_WORDS] {
+        let mut page = [Bits::default(); PAGE_WORDS];
+        for cell in live {
+            page[word_of(cell * stride)].live |= bit_of(cell * stride);
+        }
+        page
+    }
+
+    fn live_cells(page: &[Bits], stride: u32) -> Vec<u32> {
+        let granules = (0..PAGE_WORDS).flat_map(|w| ones(page[w].live).map(move |bit| w as u32 * 64 + bit));
+        granules.map(|granule| granule / stride).collect()
+    }
+
+    #[test]
+    fn runs_are_the_gaps_between_the_living() {
+        for stride in [1, 2, 3, 5, 7, 16, 33, 100, 128] {
+            let cells = cells_per_page(stride);
+            let live: Vec<u32> = (0..cells).filter(|n| n % 7 == 3 || n % 5 == 1).collect();
+            let page = page(stride, &live);
+            let mut free = Vec::new();
+            let mut from = 0;
+            while let Some((begin, end)) = next_free_run(&page, stride, from) {
+                assert!(begin >= from && begin < end && end % stride == 0);
+                free.extend(begin / stride..end / stride);
+                from = end;
+            }
+            let expected: Vec<u32> = (0..cells).filter(|n| !live.contains(n)).collect();
+            assert_eq!(free, expected, "stride {stride}");
+        }
+    }
+
+    #[test]
+    fn a_full_page_has_no_run_and_an_empty_page_has_one() {
+        for stride in 1..=MAX_STRIDE as u32 {
+            let cells = cells_per_page(stride);
+            assert_eq!(next_free_run(&page(stride, &[]), stride, 0), Some((0, cells * stride)));
+            let full: Vec<u32> = (0..cells).collect();
+            assert_eq!(next_free_run(&page(stride, &full), stride, 0), None);
+        }
+    }
+
+    #[test]
+    fn exactly_the_cells_of_a_range_become_live() {
+        for stride in [1, 2, 3, 7, 31, 64, 128] {
+            let cells = cells_per_page(stride);
+            for from in 0..cells.min(40) {
+                for to in from + 1..=cells {
+                    let mut page = page(stride, &[]);
+                    set_live(&mut page, stride, from * stride, to * stride);
+                    assert_eq!(live_cells(&page, stride), (from..to).collect::<Vec<_>>());
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,340 @@
+//! Allocation: values into cells.
+//!
+//! No user code runs between the moment when a cell is found and the one when it is filled but the closure that makes
+//! the value, and that has no access to the store. A cell becomes an object in the last step of all, [`Store::commit`]:
+//! whatever fails or unwinds before it leaves a free cell.
+
+use super::bits::{self, page_words};
+use super::handle::{Gc, Handle};
+use super::layout::{GRANULE, HEADER_BYTES, PAGE_BYTES, PAGE_GRANULES, Shape, payload_offset};
+use super::mark::cell;
+use super::object::{Cell, OUTLINE_LEN, Object, Outline, TypeInfo, shape_of};
+use super::spaces::Run;
+use super::store::Store;
+use super::sweep::{is_untouched, poison};
+use crate::error::AllocErrorKind;
+use crate::trace::Trace;
+use std::alloc::{Layout, alloc, dealloc};
+use std::num::NonZeroU32;
+use std::ptr::{self, NonNull};
+
+/// A cell to put a value into: the next of the run in this slot.
+#[derive(Copy, Clone)]
+struct Vacancy {
+    slot: usize,
+    index: u32,
+}
+
+impl Store {
+    /// Puts a value into a cell, or gives it back.
+    #[inline(always)]
+    pub(crate) fn put<T: Trace + 'static>(&mut self, value: T) -> Result<Gc<T>, (T, AllocErrorKind)> {
+        if const { shape_of::<T>().is_outline() } {
+            return self.put_outline(value);
+        }
+        match self.vacancy(T::INFO, const { shape_of::<T>() }) {
+            // SAFETY: the vacancy is a new one, for this type and shape.
+            Ok(vacancy) => Ok(unsafe { self.fill(vacancy, value) }),
+            Err(kind) => Err((value, kind)),
+        }
+    }
+
+    /// Puts what `make` returns into a cell. It is not called when there is no room.
+    #[inline(always)]
+    pub(crate) fn put_with<T: Trace + 'static>(&mut self, make: impl FnOnce() -> T) -> Result<Gc<T>, AllocErrorKind> {
+        if const { shape_of::<T>().is_outline() } {
+            return self.put_outline_with(make);
+        }
+        let vacancy = self.vacancy(T::INFO, const { shape_of::<T>() })?;
+        // Nothing has changed yet, should this unwind.
+        let value = make();
+        // SAFETY: the vacancy is a new one, for this type and shape, as `make` has no access to the store (I8).
+        Ok(unsafe { self.fill(vacancy, value) })
+    }
+
+    /// The cell that the next object of this type and shape goes into.
+    #[inline(always)]
+    fn vacancy(&mut self, info: &'static TypeInfo, shape: Shape) -> Result<Vacancy, AllocErrorKind> {
+        if let Some((slot, run)) = self.spaces.expected(info.id(), shape)
+            && run.next != run.end
+        {
+            return Ok(Vacancy { slot, index: run.next });
+        }
+        self.vacancy_slow(info, shape)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn vacancy_slow(&mut self, info: &'static TypeInfo, shape: Shape) -> Result<Vacancy, AllocErrorKind> {
+        let slot = self.spaces.find(info, shape)?;
+        let run = self.spaces.slot(slot).run;
+        if run.next == run.end {
+            self.next_run(slot)?;
+        }
+        Ok(Vacancy { slot, index: self.spaces.slot(slot).run.next })
+    }
+
+    /// Finds the next run of free cells for a slot whose run is used up.
+    fn next_run(&mut self, slot: usize) -> Result<(), AllocErrorKind> {
+        if self.stamps.current() == 0 {
+            return Err(AllocErrorKind::Stamps);
+        }
+        let (used_up, at) = (self.spaces.slot(slot).run, self.spaces.slot(slot).space);
+        let space = &self.spaces.list[at as usize];
+        let (info, shape) = (space.info, space.shape);
+        let stride = shape.stride();
+        let (mut page, mut from) = (space.search_page, space.search_from);
+        let found = loop {
+            if page == 0 {
+                break None;
+            }
+            if let Some(run) = bits::next_free_run(&self.bits[page_words(page)], stride, from) {
+                break Some(run);
+            }
+            (page, from) = (self.pages.page(page).next, 0);
+        };
+        bits::publish(&mut self.bits, stride, used_up);
+        let (begin, end) = if let Some(run) = found {
+            run
+        } else {
+            page = self.take_page(info, shape, at)?;
+            (0, PAGE_GRANULES / stride * stride)
+        };
+        let space = &mut self.spaces.list[at as usize];
+        (space.search_page, space.search_from) = (page, end);
+        let first = page * PAGE_GRANULES;
+        let run = Run { start: first + begin, next: first + begin, end: first + end };
+        if self.zeal.poison {
+            self.check_poison(info, run, shape);
+        }
+        self.taken_bytes += u64::from(run.end - run.start) * GRANULE as u64;
+        self.spaces.slot_mut(slot).run = run;
+        Ok(())
+    }
+
+    /// Takes a page and puts it at the end of a space's list.
+    fn take_page(&mut self, info: &'static TypeInfo, shape: Shape, space: u16) -> Result<u32, AllocErrorKind> {
+        if self.pages.would_commit(shape.stride()) {
+            self.check_limit(PAGE_BYTES)?;
+        }
+        let page = self.pages.take(&mut self.region, info, shape, space)?;
+        self.append_page(space as usize, page);
+        Ok(page)
+    }
+
+    /// Whether `more` bytes can be committed. Empty pages are given back first, if that makes the room.
+    fn check_limit(&mut self, more: usize) -> Result<(), AllocErrorKind> {
+        let fits = |used: usize| used.checked_add(more).is_some_and(|sum| sum <= self.limit);
+        if fits(self.committed_bytes()) {
+            return Ok(());
+        }
+        if !fits(self.in_use_bytes()) {
+            return Err(AllocErrorKind::Limit);
+        }
+        let keep = self.limit - self.in_use_bytes() - more;
+        self.pages.release_empty(&mut self.region, keep);
+        Ok(())
+    }
+
+    /// Writes a value and its header, and counts the cell as handed out.
+    ///
+    /// # Safety
+    ///
+    /// The vacancy was found for this type and shape, and nothing has happened to the store since.
+    #[inline(always)]
+    unsafe fn fill<T: Trace + 'static>(&mut self, vacancy: Vacancy, value: T) -> Gc<T> {
+        // SAFETY: the cell is free, of this shape, and in a page of this type, so that the payload fits at its offset.
+        unsafe {
+            let cell = cell(self.cage, vacancy.index);
+            cell.add(const { payload_offset(align_of::<T>()) }).cast::<T>().write(value);
+            Gc::new(self.commit(vacancy, const { shape_of::<T>() }, 0))
+        }
+    }
+
+    /// Makes an object of the cell whose payload has just been written.
+    ///
+    /// # Safety
+    ///
+    /// As for `fill`; the payload of the cell is a value of the type, and `meta` is what goes with it.
+    #[inline(always)]
+    unsafe fn commit(&mut self, vacancy: Vacancy, shape: Shape, meta: u32) -> Handle {
+        let stamp = self.stamps.current();
+        debug_assert_ne!(stamp, 0, "a run outlived the stamp it was found under");
+        // SAFETY: the header of the cell is its first eight bytes, aligned to sixteen.
+        unsafe {
+            let header = cell(self.cage, vacancy.index).cast::<u32>();
+            header.write(stamp);
+            header.add(1).write(meta);
+        }
+        self.spaces.slot_mut(vacancy.slot).run.next = vacancy.index + shape.stride();
+        // SAFETY: page 0 is never used, so no cell has index 0.
+        Handle::new(unsafe { NonZeroU32::new_unchecked(vacancy.index) }, stamp)
+    }
+
+    #[inline(never)]
+    fn put_outline<T: Trace + 'static>(&mut self, value: T) -> Result<Gc<T>, (T, AllocErrorKind)> {
+        let mut value = Some(value);
+        // The closure is called at most once, and only when the allocation succeeds.
+        match self.put_outline_with(|| value.take().expect("called once")) {
+            Ok(gc) => Ok(gc),
+            Err(kind) => Err((value.expect("not called when there is no room"), kind)),
+        }
+    }
+
+    #[inline(never)]
+    fn put_outline_with<T: Trace + 'static>(&mut self, make: impl FnOnce() -> T) -> Result<Gc<T>, AllocErrorKind> {
+        let write = |payload: NonNull<u8>| {
+            let value = make();
+            // SAFETY: `place` gives memory for one `T`.
+            unsafe { payload.cast::<T>().write(value) };
+            Ok::<(), std::convert::Infallible>(())
+        };
+        // SAFETY: the closure writes one `T`.
+        match unsafe { self.place::<T, _>(Shape::OUTLINE, Layout::new::<T>(), 1, write) } {
+            Ok(Ok(gc)) => Ok(gc),
+            Ok(Err(never)) => match never {},
+            Err(kind) => Err(kind),
+        }
+    }
+
+    /// Puts a slice into the heap, each element of which is made by `make`, in order. When that fails or unwinds, the
+    /// elements made so far are dropped, and the heap is as it was.
+    pub(crate) fn put_slice<T: Trace + 'static, E>(
+        &mut self,
+        len: usize,
+        mut make: impl FnMut(usize) -> Result<T, E>,
+    ) -> Result<Result<Gc<[T]>, E>, AllocErrorKind> {
+        /// Drops the elements made so far.
+        struct Made<T> {
+            first: NonNull<T>,
+            len: usize,
+        }
+        impl<T> Drop for Made<T> {
+            fn drop(&mut self) {
+                // SAFETY: this many elements have been written, and nobody else knows of them.
+                unsafe { ptr::drop_in_place(ptr::slice_from_raw_parts_mut(self.first.as_ptr(), self.len)) }
+            }
+        }
+
+        let layout = Layout::array::<T>(len).map_err(|_| AllocErrorKind::TooLarge)?;
+        let write = |payload: NonNull<u8>| {
+            let mut made = Made { first: payload.cast::<T>(), len: 0 };
+            while made.len < len {
+                let element = make(made.len)?;
+                // SAFETY: `place` gives memory for `len` elements.
+                unsafe { made.first.add(made.len).write(element) };
+                made.len += 1;
+            }
+            std::mem::forget(made);
+            Ok(())
+        };
+        // SAFETY: the closure writes `len` elements of `T`, or fails.
+        unsafe { self.place::<[T], E>(slice_shape(layout, len), layout, len, write) }
+    }
+
+    /// Puts a string into the heap.
+    pub(crate) fn put_str(&mut self, text: &str) -> Result<Gc<str>, AllocErrorKind> {
+        let layout = Layout::for_value(text);
+        let write = |payload: NonNull<u8>| {
+            // SAFETY: `place` gives memory for as many bytes, which is new and does not overlap the text.
+            unsafe { payload.copy_from_nonoverlapping(NonNull::from(text).cast(), text.len()) };
+            Ok::<(), std::convert::Infallible>(())
+        };
+        // SAFETY: the closure writes the bytes of a `str`.
+        match unsafe { self.place::<str, _>(slice_shape(layout, text.len()), layout, text.len(), write) } {
+            Ok(Ok(gc)) => Ok(gc),
+            Ok(Err(never)) => match never {},
+            Err(kind) => Err(kind),
+        }
+    }
+
+    /// Makes room for a payload of `layout`, in a cell of `shape` or in a block, lets `write` fill it, and makes it an
+    /// object. When `write` fails or unwinds, nothing has happened.
+    ///
+    /// # Safety
+    ///
+    /// `write` returns `Ok` only if it has written a `T` of `len` elements, whose layout is `layout`, to the address
+    /// that it is given. `shape` is the shape for that.
+    #[inline]
+    unsafe fn place<T: Object + ?Sized, E>(
+        &mut self,
+        shape: Shape,
+        layout: Layout,
+        len: usize,
+        write: impl FnOnce(NonNull<u8>) -> Result<(), E>,
+    ) -> Result<Result<Gc<T>, E>, AllocErrorKind> {
+        /// Frees what was not used in the end.
+        struct Block(NonNull<u8>, Layout);
+        impl Drop for Block {
+            fn drop(&mut self) {
+                if self.1.size() > 0 {
+                    // SAFETY: allocated below, with this layout.
+                    unsafe { dealloc(self.0.as_ptr(), self.1) }
+                }
+            }
+        }
+        /// Makes a cell that was half written look free again.
+        struct Half(NonNull<u8>, Option<usize>);
+        impl Drop for Half {
+            fn drop(&mut self) {
+                if let Some(bytes) = self.1 {
+                    // SAFETY: the cell is free, and what had been written to it has been dropped.
+                    unsafe { poison(self.0, bytes) }
+                }
+            }
+        }
+
+        let vacancy = self.vacancy(T::INFO, shape)?;
+        // SAFETY: a vacancy is inside the cage.
+        let cell = unsafe { cell(self.cage, vacancy.index) };
+        let meta = if shape.is_outline() {
+            let block = Block(self.block(layout)?, layout);
+            if let Err(error) = write(block.0) {
+                return Ok(Err(error));
+            }
+            // SAFETY: an outline cell has room for an `Outline` behind its header.
+            unsafe { cell.add(HEADER_BYTES).cast().write(Outline { block: block.0, len }) };
+            std::mem::forget(block);
+            self.block_bytes += layout.size();
+            self.taken_bytes += layout.size() as u64;
+            OUTLINE_LEN
+        } else {
+            let half = Half(cell, self.zeal.poison.then(|| shape.cell_bytes()));
+            // SAFETY: the payload of an inline cell is at this offset, inside the cell, which is free.
+            if let Err(error) = write(unsafe { cell.add(payload_offset(layout.align())) }) {
+                return Ok(Err(error));
+            }
+            std::mem::forget(half);
+            len as u32
+        };
+        // SAFETY: `write` has written the payload, and has no access to the store, so the vacancy is as it was (I8).
+        Ok(Ok(Gc::new(unsafe { self.commit(vacancy, shape, meta) })))
+    }
+
+    /// Memory for a block.
+    fn block(&mut self, layout: Layout) -> Result<NonNull<u8>, AllocErrorKind> {
+        if layout.size() == 0 {
+            return Ok(layout.dangling_ptr());
+        }
+        self.check_limit(layout.size())?;
+        // SAFETY: the size is not zero.
+        NonNull::new(unsafe { alloc(layout) }).ok_or(AllocErrorKind::System)
+    }
+
+    fn check_poison(&self, info: &TypeInfo, run: Run, shape: Shape) {
+        for index in (run.start..run.end).step_by(shape.stride() as usize) {
+            // SAFETY: a cell of a run is free, and with this zeal every cell that dies is poisoned.
+            let untouched = unsafe { is_untouched(cell(self.cage, index), shape.cell_bytes()) };
+            assert!(
+                untouched,
+                "zeal: free cell {index:#x}, about to hold a {}, was written after its death",
+                info.name()
+            );
+        }
+    }
+}
+
+/// The shape for a slice of `len` elements. The length of an inline slice fits its header.
+fn slice_shape(layout: Layout, len: usize) -> Shape {
+    if len >= OUTLINE_LEN as usize { Shape::OUTLINE } else { Shape::of_slice(layout) }
+}

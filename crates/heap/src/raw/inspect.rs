@@ -1,0 +1,353 @@
+//! What tools ask of the store: which cells there are, what they refer to, and whether every invariant holds.
+//!
+//! Nothing here changes anything, not even by publishing runs.
+
+use super::bits::{self, ones, page_words};
+use super::classes;
+use super::handle::{AnyGc, Handle};
+use super::layout::{CELL_STARTS, GRANULE, HEADER_BYTES, MAX_STRIDE, PAGE_GRANULES, PAGE_WORDS, page_of};
+use super::mark::cell;
+use super::object::TypeInfo;
+use super::spaces::{Run, Space};
+use super::store::Store;
+use super::sweep::is_untouched;
+use crate::trace::Tracer;
+use crate::verify::Flaw;
+use std::collections::HashSet;
+use std::num::NonZeroU32;
+
+/// A cell that holds an object.
+#[derive(Copy, Clone, Debug)]
+pub(crate) struct CellView {
+    pub(crate) handle: AnyGc,
+    pub(crate) info: &'static TypeInfo,
+}
+
+impl Store {
+    /// The live bits of a page, with what has been handed out since they were brought up to date.
+    fn live_words(&self, number: u32) -> [u64; PAGE_WORDS] {
+        let mut copy = [bits::Bits::default(); PAGE_WORDS];
+        copy.copy_from_slice(&self.bits[page_words(number)]);
+        for (space, run) in self.spaces.runs() {
+            if run.start != run.next && page_of(run.start) == number {
+                let first = number * PAGE_GRANULES;
+                bits::set_live(&mut copy, space.shape.stride(), run.start - first, run.next - first);
+            }
+        }
+        copy.map(|bits| bits.live)
+    }
+
+    /// The pages of a space, at most as many as there are.
+    fn pages_of<'s>(&'s self, space: &Space) -> impl Iterator<Item = u32> + 's {
+        let first = Some(space.first_page).filter(|&number| number != 0);
+        std::iter::successors(first, |&number| Some(self.pages.page(number).next).filter(|&next| next != 0))
+            .take(self.pages.end() as usize + 1)
+    }
+
+    fn indices_of(&self, number: u32) -> impl Iterator<Item = u32> + use<> {
+        let words = self.live_words(number).into_iter().zip((number * PAGE_GRANULES..).step_by(64));
+        words.flat_map(|(word, base)| ones(word).map(move |bit| base + bit))
+    }
+
+    /// Every cell that holds an object, reachable or not.
+    pub(crate) fn cells(&self) -> impl Iterator<Item = CellView> + '_ {
+        let numbers = self.spaces.list.iter().flat_map(|space| self.pages_of(space));
+        numbers.flat_map(move |number| {
+            let info = self.pages.page(number).info;
+            self.indices_of(number).filter_map(move |index| {
+                let handle = Handle::new(NonZeroU32::new(index)?, self.stamp_at(index));
+                Some(CellView { handle: AnyGc::new(handle), info: info? })
+            })
+        })
+    }
+
+    /// The stamp of the cell that starts at `index`.
+    fn stamp_at(&self, index: u32) -> u32 {
+        // SAFETY: callers pass the start of a cell of a page in use, which is inside the cage (I1, I3).
+        unsafe { cell(self.cage, index).cast::<u32>().read() }
+    }
+
+    /// Calls `visit` with each edge of an object, if it is alive.
+    pub(crate) fn visit_edges(&self, object: AnyGc, visit: &mut dyn FnMut(AnyGc)) {
+        if let Some(info) = self.type_of(object.handle()) {
+            // SAFETY: the handle is valid, so its cell holds a value of the page's type (I5); the borrow of the store
+            // keeps exclusive references away (I8).
+            unsafe { (info.trace)(cell(self.cage, object.handle().index()), &mut Tracer::visiting(visit)) }
+        }
+    }
+
+    /// What marking should have marked, found by the plainest means: for the zeal that checks marking. Says an index
+    /// that is marked and should not be, or the other way round.
+    pub(crate) fn check_marks(&self, roots: impl FnOnce(&mut Tracer<'_>)) -> Result<(), Flaw> {
+        let living: std::collections::HashMap<u32, AnyGc> =
+            self.cells().map(|view| (view.handle.handle().index(), view.handle)).collect();
+        let mut reached = HashSet::new();
+        let mut todo = Vec::new();
+        roots(&mut Tracer::visiting(&mut |any| todo.push(any)));
+        while let Some(any) = todo.pop() {
+            let index = any.handle().index();
+            if let Some(&object) = living.get(&index)
+                && reached.insert(index)
+            {
+                self.visit_edges(object, &mut |edge| todo.push(edge));
+            }
+        }
+        for (&index, object) in &living {
+            let marked = self.bits[bits::word_of(index)].mark & bits::bit_of(index) != 0;
+            if marked != reached.contains(&index) {
+                let type_name = self.type_of(object.handle()).map_or("?", TypeInfo::name);
+                return Err(Flaw::WrongMark { index, type_name, marked });
+            }
+        }
+        Ok(())
+    }
+
+    /// Checks every invariant of cells, pages, runs and counters, and reports each flaw to `report`.
+    pub(crate) fn check(&self, report: &mut dyn FnMut(Flaw)) {
+        if !self.work.is_empty() {
+            report(Flaw::WorkLeft);
+        }
+        let in_use = self.check_lists(report);
+        let mut block_bytes = 0;
+        for number in 1..self.pages.end() {
+            if in_use.contains(&number) {
+                self.check_page(number, &mut block_bytes, report);
+            } else {
+                self.check_idle_page(number, report);
+            }
+        }
+        if block_bytes != self.block_bytes {
+            report(Flaw::BlockBytes { counted: self.block_bytes, found: block_bytes });
+        }
+        for (space, run) in self.spaces.runs() {
+            self.check_run(space, run, report);
+        }
+    }
+
+    /// Checks the lists of pages; the pages in use are the result.
+    fn check_lists(&self, report: &mut dyn FnMut(Flaw)) -> HashSet<u32> {
+        let mut in_use = HashSet::new();
+        for (at, space) in self.spaces.list.iter().enumerate() {
+            let mut last = 0;
+            for number in self.pages_of(space) {
+                if !in_use.insert(number) {
+                    report(Flaw::PageListedTwice { page: number });
+                    break;
+                }
+                let page = self.pages.page(number);
+                let fits = page.info.is_some_and(|info| info.id() == space.info.id())
+                    && usize::from(page.space) == at
+                    && u32::from(page.stride) == space.shape.stride();
+                if !fits {
+                    report(Flaw::PageOfAnotherSpace { page: number });
+                    in_use.remove(&number);
+                    break;
+                }
+                last = number;
+            }
+            if last != space.last_page {
+                report(Flaw::PageListEnd { type_name: space.info.name() });
+            }
+        }
+        let mut idle = HashSet::new();
+        for (stride, first) in self.pages.idle_lists() {
+            let mut number = first;
+            while number != 0 {
+                if in_use.contains(&number) || !idle.insert(number) {
+                    report(Flaw::PageListedTwice { page: number });
+                    break;
+                }
+                if usize::from(self.pages.page(number).stride) != stride {
+                    report(Flaw::PageStride { page: number });
+                }
+                number = self.pages.page(number).next;
+            }
+        }
+        let (counted, _) = self.pages.counts();
+        if counted != in_use.len() {
+            report(Flaw::PageCount { counted, found: in_use.len() });
+        }
+        in_use
+    }
+
+    fn check_page(&self, number: u32, block_bytes: &mut usize, report: &mut dyn FnMut(Flaw)) {
+        let page = self.pages.page(number);
+        let Some(info) = page.info else { return };
+        let stride = u32::from(page.stride);
+        if stride == 0 || stride as usize > MAX_STRIDE || !classes::is_assigned(stride, number) {
+            report(Flaw::PageStride { page: number });
+            return;
+        }
+        let live = self.live_words(number);
+        let starts = &CELL_STARTS[stride as usize];
+        for word in 0..PAGE_WORDS {
+            let base = number * PAGE_GRANULES + word as u32 * 64;
+            let mark = self.bits[page_words(number)][word].mark;
+            for bit in ones(live[word] & !starts[word]) {
+                report(Flaw::LiveBitInsideCell { index: base + bit });
+            }
+            for bit in ones(mark & !live[word]) {
+                report(Flaw::MarkWithoutObject { index: base + bit });
+            }
+            for bit in ones(starts[word]) {
+                let index = base + bit;
+                let is_live = live[word] >> bit & 1 == 1;
+                self.check_cell(index, info, stride, is_live, block_bytes, report);
+            }
+        }
+    }
+
+    fn check_cell(
+        &self,
+        index: u32,
+        info: &'static TypeInfo,
+        stride: u32,
+        is_live: bool,
+        block_bytes: &mut usize,
+        report: &mut dyn FnMut(Flaw),
+    ) {
+        let stamp = self.stamp_at(index);
+        let cell_bytes = stride as usize * GRANULE;
+        let type_name = info.name();
+        if !is_live {
+            if stamp != 0 {
+                report(Flaw::StampOfDead { index, type_name });
+            // SAFETY: the cell is free, its stamp is zero, and with this zeal every cell that dies is poisoned.
+            } else if self.zeal.poison && !unsafe { is_untouched(cell(self.cage, index), cell_bytes) } {
+                report(Flaw::BrokenPoison { index, type_name });
+            }
+            return;
+        }
+        if stamp == 0 {
+            report(Flaw::NoStamp { index, type_name });
+            return;
+        }
+        if !self.stamps.owns(stamp) {
+            report(Flaw::ForeignStamp { index, type_name, stamp });
+            return;
+        }
+        // SAFETY: the cell has a live bit and a stamp of this heap, so it holds a value of the page's type (I5, I6).
+        let (block, value_bytes) = unsafe {
+            let cell = cell(self.cage, index);
+            ((info.block)(cell), (info.value_bytes)(cell))
+        };
+        match block {
+            Some((_, layout)) => *block_bytes += layout.size(),
+            None if value_bytes > cell_bytes - HEADER_BYTES => {
+                report(Flaw::ValueTooLong { index, type_name, bytes: value_bytes });
+            }
+            None => {}
+        }
+    }
+
+    /// A page that is not in use has no type, and no bits.
+    fn check_idle_page(&self, number: u32, report: &mut dyn FnMut(Flaw)) {
+        if self.pages.page(number).info.is_some() {
+            report(Flaw::LostPage { page: number });
+        }
+        for bits in &self.bits[page_words(number)] {
+            if bits.live != 0 {
+                report(Flaw::LiveBitOnIdlePage { page: number });
+                return;
+            }
+        }
+    }
+
+    fn check_run(&self, space: &Space, run: Run, report: &mut dyn FnMut(Flaw)) {
+        if run == Run::default() {
+            return;
+        }
+        let number = page_of(run.start);
+        let first = number * PAGE_GRANULES;
+        let border = |index: u32| (index - first).is_multiple_of(space.shape.stride());
+        let ordered = run.start <= run.next && run.next <= run.end && run.end <= first + PAGE_GRANULES;
+        let own = self.pages.page(number).info.is_some_and(|info| info.id() == space.info.id());
+        let fits = ordered && own && border(run.start) && border(run.next) && border(run.end);
+        let free = |index: u32| self.bits[bits::word_of(index)].live & bits::bit_of(index) == 0;
+        if !fits || !(run.start..run.end).all(free) {
+            report(Flaw::RunAstray { type_name: space.info.name(), start: run.start, end: run.end });
+        }
+    }
+}
+
+#[cfg(test)]
+mod seeded {
+    //! Corruptions, each of which the verifier must report.
+
+    use super::*;
+    use crate::raw::Gc;
+    use crate::raw::pages::Page;
+
+    impl Store {
+        fn bits_at(&mut self, index: u32) -> &mut bits::Bits {
+            &mut self.bits[bits::word_of(index)]
+        }
+
+        pub(crate) fn corrupt_header(&mut self, index: u32, stamp: u32) {
+            // SAFETY: a test that never uses the cell again.
+            unsafe { cell(self.cage, index).cast::<u32>().write(stamp) }
+        }
+
+        pub(crate) fn corrupt_meta(&mut self, index: u32, meta: u32) {
+            // SAFETY: a test that never uses the cell again.
+            unsafe { cell(self.cage, index).cast::<u32>().add(1).write(meta) }
+        }
+
+        pub(crate) fn corrupt_byte(&mut self, index: u32, at: usize) {
+            // SAFETY: a test that writes inside a free cell.
+            unsafe { cell(self.cage, index).add(at).write(0x55) }
+        }
+
+        pub(crate) fn corrupt_live(&mut self, index: u32, live: bool) {
+            let bit = bits::bit_of(index);
+            let bits = self.bits_at(index);
+            if live { bits.live |= bit } else { bits.live &= !bit }
+        }
+
+        pub(crate) fn corrupt_mark(&mut self, index: u32) {
+            self.bits_at(index).mark |= bits::bit_of(index);
+        }
+
+        pub(crate) fn corrupt_page(&mut self, index: u32, change: impl FnOnce(&mut Page)) {
+            self.pages.corrupt(page_of(index), change);
+        }
+
+        pub(crate) fn corrupt_page_count(&mut self) {
+            self.pages.corrupt_in_use();
+        }
+
+        pub(crate) fn corrupt_block_bytes(&mut self) {
+            self.block_bytes += 8;
+        }
+
+        pub(crate) fn corrupt_worklist(&mut self) {
+            self.work.push(1);
+        }
+
+        pub(crate) fn corrupt_run<T: crate::Object>(&mut self, _like: Gc<T>) {
+            for (space, run) in self.spaces.runs_mut() {
+                if space.info.id() == std::any::TypeId::of::<T>() {
+                    run.end += 1;
+                }
+            }
+        }
+
+        pub(crate) fn corrupt_last_page(&mut self) {
+            self.spaces.list[0].last_page = 0;
+        }
+    }
+
+    impl Page {
+        pub(crate) fn corrupt_next(&mut self, next: u32) {
+            self.next = next;
+        }
+
+        pub(crate) fn corrupt_space(&mut self) {
+            self.space += 1;
+        }
+
+        pub(crate) fn corrupt_stride(&mut self) {
+            self.stride += 1;
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! The unsafe core: cells, the tables beside them, and everything that memory safety rests on.
+//!
+//! The functions that this module exports are safe. Inside of it, each `SAFETY` comment names the invariants that it
+//! leans on. They are argued at length in the soundness chapter of the guide, and [`Heap::verify`](crate::Heap::verify)
+//! checks those that can be checked.
+//!
+//! - **I1, borders.** A page number has one stride in all heaps of the process, for ever (`classes.rs`). Cells start
+//!   at the multiples of the stride from the start of the page.
+//! - **I2, handles.** A handle is made only by `Store::commit`, for a cell that it has just filled (`handle.rs`).
+//! - **I3, headers.** The first four bytes at a cell border are the stamp of the object in the cell, or zero. They are
+//!   written by `Store::commit` and by the sweep, and by nothing else.
+//! - **I4, stamps.** A stamp belongs to one heap, and to one epoch of it: between two sweeps a cell is handed out at
+//!   most once. So an index and a stamp together name one object, in all heaps and for ever (`stamps.rs`).
+//! - **I5, values.** A cell with a stamp holds a value of the type of its page. A page changes its type only while it
+//!   has no such cell.
+//! - **I6, live bits.** Once runs are published, a granule has a live bit exactly if a cell with a stamp starts there.
+//! - **I7, blocks.** An outline cell with a stamp owns its block, alone.
+//! - **I8, exclusion.** References into cells borrow the store. User code that runs while the store is being changed
+//!   (`Trace`, `Drop`, the closures of allocation) has no way to reach it.
+//! - **I9, memory.** The cage can be read and written over its whole length, and what was never written, or was given
+//!   back, reads as zero (`region.rs`). Only pages without objects are given back.
+
+#![allow(unsafe_code)]
+
+mod bits;
+mod classes;
+mod cycle;
+mod fill;
+mod handle;
+mod inspect;
+mod layout;
+mod mark;
+mod object;
+mod pages;
+mod prefetch;
+mod region;
+mod spaces;
+mod stamps;
+mod store;
+mod sweep;
+mod worklist;
+
+pub use handle::{AnyGc, Gc, Handle};
+pub(crate) use layout::{PAGE_BYTES, requested_bytes};
+pub(crate) use mark::Marker;
+pub use object::Object;
+pub(crate) use stamps::leave_only;
+pub(crate) use store::{NotDisjoint, Store};

@@ -1,0 +1,241 @@
+//! The page table of a heap: what each of its pages holds, and which of them are empty.
+//!
+//! A page is in one of four states:
+//!
+//! - *unknown*: never taken by this heap, all zero;
+//! - *in use*: it has a type, and is on the list of its space (`spaces.rs`);
+//! - *empty*: no type; kept for the next space that wants its stride, and counted as committed;
+//! - *released*: no type, its memory given back, still first to be taken again for its stride.
+//!
+//! Lists of pages run through the table itself, so that moving a page from one to another asks for no memory.
+
+use super::classes::{self, NoPage};
+use super::layout::{GRANULE, MAX_STRIDE, PAGE_BYTES, PAGE_GRANULES, Shape};
+use super::object::TypeInfo;
+use super::region::{Region, Table, Zeroed};
+use crate::error::AllocErrorKind;
+
+/// One page.
+#[derive(Copy, Clone, Debug)]
+#[repr(C)]
+pub(crate) struct Page {
+    /// The type of its objects, when in use.
+    pub(super) info: Option<&'static TypeInfo>,
+    /// The next page of the list that this one is on; 0 ends it.
+    pub(super) next: u32,
+    /// The space that it belongs to, when in use.
+    pub(super) space: u16,
+    /// Its stride in granules; 0 when unknown.
+    pub(super) stride: u8,
+    /// Whether its objects may have edges, and whether they must be dropped.
+    pub(super) traits: u8,
+}
+
+impl Page {
+    /// Whether its objects have destructors or own blocks.
+    pub(super) fn must_drop(&self) -> bool {
+        self.traits & DROPS != 0
+    }
+}
+
+/// The objects of the page may contain handles.
+pub(super) const EDGES: u8 = 1;
+/// The objects of the page have destructors or own blocks.
+pub(super) const DROPS: u8 = 2;
+
+// SAFETY: zero is `None`, which is what the null niche of a reference promises, and numbers.
+unsafe impl Zeroed for Page {}
+
+const _: () = assert!(size_of::<Page>() == 16);
+
+/// Huge pages are asked for once a heap has this much, so that a small one stays small.
+const HUGE_FROM: usize = 8 << 20;
+const HUGE_BYTES: usize = 2 << 20;
+
+/// The pages of one heap.
+#[derive(Debug)]
+pub(crate) struct Pages {
+    table: Table<Page>,
+    /// For each stride, the first empty page.
+    empty: [u32; MAX_STRIDE + 1],
+    /// For each stride, the first released page.
+    released: [u32; MAX_STRIDE + 1],
+    /// For each stride, how many page numbers this heap has asked for.
+    asked: [u32; MAX_STRIDE + 1],
+    in_use: usize,
+    empty_count: usize,
+    /// One more than the highest page that was ever taken.
+    end: u32,
+    /// Up to where the cage was advised to be on huge pages, in bytes.
+    huge_until: usize,
+}
+
+impl Pages {
+    pub(super) fn reserve(count: usize) -> Option<Pages> {
+        Some(Pages {
+            table: Table::reserve(count)?,
+            empty: [0; MAX_STRIDE + 1],
+            released: [0; MAX_STRIDE + 1],
+            asked: [0; MAX_STRIDE + 1],
+            in_use: 0,
+            empty_count: 0,
+            end: 0,
+            huge_until: 0,
+        })
+    }
+
+    /// The whole table.
+    #[inline(always)]
+    pub(super) fn table(&self) -> &[Page] {
+        &self.table
+    }
+
+    /// One page. Any number will do; a page beyond the table is unknown.
+    #[inline(always)]
+    pub(super) fn page(&self, number: u32) -> &Page {
+        const UNKNOWN: Page = Page { info: None, next: 0, space: 0, stride: 0, traits: 0 };
+        self.table.get(number as usize).unwrap_or(&UNKNOWN)
+    }
+
+    pub(super) fn page_mut(&mut self, number: u32) -> &mut Page {
+        &mut self.table[number as usize]
+    }
+
+    /// Bytes of the pages in use and of the empty ones.
+    #[inline]
+    pub(crate) fn committed_bytes(&self) -> usize {
+        (self.in_use + self.empty_count) * PAGE_BYTES
+    }
+
+    /// Bytes of the pages in use.
+    pub(crate) fn in_use_bytes(&self) -> usize {
+        self.in_use * PAGE_BYTES
+    }
+
+    /// One more than the highest page that was ever taken.
+    pub(super) fn end(&self) -> u32 {
+        self.end
+    }
+
+    /// Whether taking a page for `stride` would add to what is committed.
+    pub(super) fn would_commit(&self, stride: u32) -> bool {
+        self.empty[stride as usize] == 0
+    }
+
+    /// Takes a page into use, for objects of `info` in cells of `shape`, at the end of no list.
+    pub(super) fn take(
+        &mut self,
+        cage: &mut Region,
+        info: &'static TypeInfo,
+        shape: Shape,
+        space: u16,
+    ) -> Result<u32, AllocErrorKind> {
+        let stride = shape.stride() as usize;
+        let number = if self.empty[stride] != 0 {
+            self.empty_count -= 1;
+            pop(&mut self.table, &mut self.empty[stride])
+        } else if self.released[stride] != 0 {
+            pop(&mut self.table, &mut self.released[stride])
+        } else {
+            let bound = (cage.bytes() / GRANULE / PAGE_GRANULES as usize).min(self.table.len()) as u32;
+            let number = classes::page_number(shape.stride(), self.asked[stride] as usize, bound);
+            let number = number.map_err(|no_page| match no_page {
+                NoPage::AddressSpace => AllocErrorKind::AddressSpace,
+                NoPage::System => AllocErrorKind::System,
+            })?;
+            self.asked[stride] += 1;
+            number
+        };
+        self.in_use += 1;
+        self.end = self.end.max(number + 1);
+        self.prefer_huge_pages(cage, number);
+        let edges = if info.has_edges { EDGES } else { 0 };
+        let drops = if info.needs_drop || shape.is_outline() { DROPS } else { 0 };
+        self.table[number as usize] =
+            Page { info: Some(info), next: 0, space, stride: stride as u8, traits: edges | drops };
+        Ok(number)
+    }
+
+    /// Takes a page without objects out of use. It is on no list of its space any more.
+    pub(super) fn vacate(&mut self, number: u32) {
+        let stride = self.table[number as usize].stride;
+        self.table[number as usize] =
+            Page { info: None, next: self.empty[stride as usize], space: 0, stride, traits: 0 };
+        self.empty[stride as usize] = number;
+        self.in_use -= 1;
+        self.empty_count += 1;
+    }
+
+    /// Takes a page without objects out of use for ever: its cells are never handed out again.
+    pub(super) fn retire(&mut self, cage: &mut Region, number: u32) {
+        let stride = self.table[number as usize].stride;
+        self.table[number as usize] = Page { info: None, next: 0, space: 0, stride, traits: 0 };
+        self.in_use -= 1;
+        discard(cage, number);
+    }
+
+    /// Gives the memory of empty pages back to the system until at most `keep` bytes of them are left.
+    pub(super) fn release_empty(&mut self, cage: &mut Region, keep: usize) {
+        let mut stride = 1;
+        while self.empty_count * PAGE_BYTES > keep && stride <= MAX_STRIDE {
+            if self.empty[stride] == 0 {
+                stride += 1;
+                continue;
+            }
+            let number = pop(&mut self.table, &mut self.empty[stride]);
+            self.empty_count -= 1;
+            discard(cage, number);
+            self.table[number as usize].next = self.released[stride];
+            self.released[stride] = number;
+        }
+    }
+
+    /// The lists of pages that are not in use, for the verifier: each with its stride.
+    pub(crate) fn idle_lists(&self) -> impl Iterator<Item = (usize, u32)> {
+        let empty = self.empty.iter().copied().enumerate();
+        empty.chain(self.released.iter().copied().enumerate()).filter(|&(_, first)| first != 0)
+    }
+
+    /// Pages in use and empty pages, as counted.
+    pub(crate) fn counts(&self) -> (usize, usize) {
+        (self.in_use, self.empty_count)
+    }
+
+    fn prefer_huge_pages(&mut self, cage: &mut Region, number: u32) {
+        let offset = number as usize * PAGE_BYTES;
+        if offset < self.huge_until || self.committed_bytes() < HUGE_FROM {
+            return;
+        }
+        let start = offset / HUGE_BYTES * HUGE_BYTES;
+        if start + HUGE_BYTES <= cage.bytes() {
+            cage.prefer_huge_pages(start, HUGE_BYTES);
+            self.huge_until = start + HUGE_BYTES;
+        }
+    }
+}
+
+/// Takes the first page off a list.
+fn pop(table: &mut [Page], first: &mut u32) -> u32 {
+    let number = *first;
+    *first = table[number as usize].next;
+    number
+}
+
+fn discard(cage: &mut Region, number: u32) {
+    // SAFETY: the page is not in use: all its objects are dead, and no reference into a dead object is left, as one
+    // borrows the heap, which is borrowed exclusively here.
+    unsafe { cage.discard(number as usize * PAGE_BYTES, PAGE_BYTES) }
+}
+
+#[cfg(test)]
+impl Pages {
+    /// Seeds a corruption.
+    pub(crate) fn corrupt(&mut self, number: u32, change: impl FnOnce(&mut Page)) {
+        change(&mut self.table[number as usize]);
+    }
+
+    /// Seeds a wrong count of pages in use.
+    pub(crate) fn corrupt_in_use(&mut self) {
+        self.in_use += 1;
+    }
+}

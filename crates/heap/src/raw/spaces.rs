@@ -1,0 +1,189 @@
+//! Spaces: the pages of one type and shape, and the run of free cells that allocation fills.
+//!
+//! A *run* is a stretch of free cells of one page. Allocation takes cells from its front by moving one number; when
+//! the run is used up, the next one is looked for in the live bits. The live bits of a run's cells are set when the run
+//! is *published* (before every use of the bits), not cell by cell.
+//!
+//! Runs are found by type and shape in a small hash table. Its hash is known at compile time for a sized type, so that
+//! the way to the run is a load and a comparison.
+
+use super::layout::Shape;
+use super::object::TypeInfo;
+use crate::error::AllocErrorKind;
+use std::any::TypeId;
+use std::hash::{Hash, Hasher};
+
+/// The free cells that allocation takes next, as indices.
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Run {
+    /// The first cell handed out since the run was published.
+    pub(super) start: u32,
+    /// The next cell to hand out.
+    pub(super) next: u32,
+    /// The end of the run. `next == end` when nothing is left.
+    pub(super) end: u32,
+}
+
+/// A slot of the table from types to runs.
+#[derive(Copy, Clone, Debug)]
+pub(super) struct Slot {
+    id: TypeId,
+    pub(super) run: Run,
+    pub(super) space: u16,
+    key: u8,
+    used: bool,
+}
+
+/// The pages of one type and shape.
+#[derive(Debug)]
+pub(crate) struct Space {
+    pub(super) info: &'static TypeInfo,
+    pub(super) shape: Shape,
+    /// The list of its pages; 0 when it has none.
+    pub(super) first_page: u32,
+    pub(super) last_page: u32,
+    /// Where the search for the next run goes on: a page (0 when all have been searched), and a granule of it.
+    pub(super) search_page: u32,
+    pub(super) search_from: u32,
+}
+
+/// All spaces of a heap.
+#[derive(Debug)]
+pub(crate) struct Spaces {
+    /// A power of two of slots, at most half of them used, or none at all.
+    slots: Box<[Slot]>,
+    pub(super) list: Vec<Space>,
+}
+
+impl Spaces {
+    pub(super) fn new() -> Spaces {
+        Spaces { slots: Box::default(), list: Vec::new() }
+    }
+
+    /// The slot of a type and shape, and its run, if it is where it should be. A miss says nothing: ask
+    /// [`Spaces::find`].
+    #[inline(always)]
+    pub(super) fn expected(&self, id: TypeId, shape: Shape) -> Option<(usize, Run)> {
+        let at = slot_hash(id, shape.key()) & self.slots.len().wrapping_sub(1);
+        let slot = self.slots.get(at)?;
+        (slot.id == id && slot.key == shape.key() && slot.used).then_some((at, slot.run))
+    }
+
+    /// Where the slot of a type and shape is, which is made when there is none.
+    pub(super) fn find(&mut self, info: &'static TypeInfo, shape: Shape) -> Result<usize, AllocErrorKind> {
+        if self.list.len() * 2 >= self.slots.len() {
+            self.grow()?;
+        }
+        let at = self.probe(info.id(), shape.key());
+        if !self.slots[at].used {
+            let space = u16::try_from(self.list.len()).map_err(|_| AllocErrorKind::TooManyTypes)?;
+            self.list.try_reserve(1).map_err(|_| AllocErrorKind::System)?;
+            self.list.push(Space { info, shape, first_page: 0, last_page: 0, search_page: 0, search_from: 0 });
+            self.slots[at] = Slot { id: info.id(), run: Run::default(), space, key: shape.key(), used: true };
+        }
+        Ok(at)
+    }
+
+    pub(super) fn slot(&self, at: usize) -> &Slot {
+        &self.slots[at]
+    }
+
+    pub(super) fn slot_mut(&mut self, at: usize) -> &mut Slot {
+        &mut self.slots[at]
+    }
+
+    /// The runs with their spaces.
+    pub(super) fn runs(&self) -> impl Iterator<Item = (&Space, Run)> {
+        let list = &self.list;
+        self.slots.iter().filter(|slot| slot.used).map(|slot| (&list[slot.space as usize], slot.run))
+    }
+
+    /// The runs with their spaces, to be changed.
+    pub(super) fn runs_mut(&mut self) -> impl Iterator<Item = (&Space, &mut Run)> {
+        let list = &self.list;
+        self.slots.iter_mut().filter(|slot| slot.used).map(|slot| (&list[slot.space as usize], &mut slot.run))
+    }
+
+    /// The slot that holds this key, or the free one where it belongs.
+    fn probe(&self, id: TypeId, key: u8) -> usize {
+        let mask = self.slots.len() - 1;
+        let mut at = slot_hash(id, key) & mask;
+        while self.slots[at].used && !(self.slots[at].id == id && self.slots[at].key == key) {
+            at = (at + 1) & mask;
+        }
+        at
+    }
+
+    #[cold]
+    fn grow(&mut self) -> Result<(), AllocErrorKind> {
+        let vacant = Slot { id: TypeId::of::<()>(), run: Run::default(), space: 0, key: 0, used: false };
+        let count = (self.slots.len() * 4).max(64);
+        let mut slots = Vec::new();
+        slots.try_reserve_exact(count).map_err(|_| AllocErrorKind::System)?;
+        slots.resize(count, vacant);
+        let old = std::mem::replace(&mut self.slots, slots.into_boxed_slice());
+        for slot in old.into_iter().filter(|slot| slot.used) {
+            let at = self.probe(slot.id, slot.key);
+            self.slots[at] = slot;
+        }
+        Ok(())
+    }
+}
+
+/// A type's id is a hash already; the shape of a slice is folded in.
+#[inline(always)]
+fn slot_hash(id: TypeId, key: u8) -> usize {
+    struct Take(u64);
+    impl Hasher for Take {
+        #[inline(always)]
+        fn write(&mut self, bytes: &[u8]) {
+            for &byte in bytes {
+                self.0 = self.0.rotate_left(8) ^ u64::from(byte);
+            }
+        }
+        #[inline(always)]
+        fn write_u64(&mut self, word: u64) {
+            self.0 ^= word;
+        }
+        #[inline(always)]
+        fn finish(&self) -> u64 {
+            self.0
+        }
+    }
+    let mut take = Take(0);
+    id.hash(&mut take);
+    take.finish() as usize ^ (key as usize).wrapping_mul(0x9e37_79b1) >> 3
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::object::Cell;
+    use super::*;
+    use std::alloc::Layout;
+
+    #[test]
+    fn finds_what_it_made_through_growth_and_collisions() {
+        let mut spaces = Spaces::new();
+        let shapes: Vec<Shape> = (0..2040)
+            .map(|size| Shape::of_slice(Layout::from_size_align(size, 1).unwrap()))
+            .chain([Shape::OUTLINE])
+            .collect();
+        let mut made = Vec::new();
+        for info in [<[u8]>::INFO, <[u16]>::INFO, <[u32]>::INFO, <[i8]>::INFO, str::INFO] {
+            for &shape in &shapes {
+                let at = spaces.find(info, shape).unwrap();
+                made.push((info, shape, spaces.slot(at).space));
+            }
+        }
+        for &(info, shape, space) in &made {
+            let at = spaces.find(info, shape).unwrap();
+            assert_eq!(spaces.slot(at).space, space);
+            assert_eq!(spaces.list[space as usize].info.id(), info.id());
+            assert_eq!(spaces.list[space as usize].shape, shape);
+            if let Some((expected, _)) = spaces.expected(info.id(), shape) {
+                assert_eq!(expected, at);
+            }
+        }
+        assert!(spaces.list.len() * 2 <= spaces.slots.len());
+    }
+}

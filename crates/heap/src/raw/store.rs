@@ -1,0 +1,220 @@
+//! The cell store: where values go in, are borrowed, and die.
+//!
+//! Everything that memory safety rests on is in here and in the files beside it; its functions are safe to call, in any
+//! order, with any handle. This file has the store itself and the access through handles; allocation is in `fill.rs`,
+//! collection in `cycle.rs`, and what tools ask in `inspect.rs`. Policy (when to collect, what the roots are, what to
+//! tell the user) is elsewhere.
+
+use super::bits::Bits;
+use super::handle::{AnyGc, Gc, Handle};
+use super::layout::{GRANULE, PAGE_BYTES, page_of};
+use super::mark::cell;
+use super::object::{Object, TypeInfo};
+use super::pages::Pages;
+use super::region::{Region, Table};
+use super::spaces::Spaces;
+use super::stamps::Stamps;
+use super::worklist::Worklist;
+use crate::error::{HandleError, HandleName, HeapError};
+use crate::zeal::Zeal;
+use std::any::{TypeId, type_name};
+use std::mem::MaybeUninit;
+use std::ptr::NonNull;
+
+/// The largest cage: what 32 bits of granules can tell apart.
+#[cfg(not(miri))]
+const LARGEST_CAGE: usize = 64 << 30;
+#[cfg(miri)]
+const LARGEST_CAGE: usize = 4 << 20;
+/// The smallest cage that is tried when the system refuses larger ones.
+const SMALLEST_CAGE: usize = 4 << 20;
+
+/// Cells, the values in them, and the tables beside them.
+#[derive(Debug)]
+pub(crate) struct Store {
+    /// Where the cells are: the start of `region`, and its length in granules.
+    pub(super) cage: NonNull<u8>,
+    pub(super) granules: usize,
+    pub(super) spaces: Spaces,
+    pub(super) stamps: Stamps,
+    pub(super) bits: Table<Bits>,
+    pub(super) pages: Pages,
+    pub(super) work: Worklist,
+    /// Bytes of the blocks that outline cells own.
+    pub(super) block_bytes: usize,
+    /// Bytes of cells and blocks that were taken for allocation, since the store was made.
+    pub(super) taken_bytes: u64,
+    /// What may be committed.
+    pub(crate) limit: usize,
+    pub(super) zeal: Zeal,
+    pub(super) region: Region,
+}
+
+impl Store {
+    /// A store with nothing in it.
+    pub(crate) fn new(limit: usize, zeal: Zeal) -> Result<Store, HeapError> {
+        let stamps = Stamps::new().ok_or(HeapError::Stamps)?;
+        let mut bytes = LARGEST_CAGE;
+        let (region, bits, pages) = loop {
+            if let Some(parts) = reserve(bytes) {
+                break parts;
+            }
+            bytes /= 2;
+            if bytes < SMALLEST_CAGE {
+                return Err(HeapError::AddressSpace { smallest: SMALLEST_CAGE });
+            }
+        };
+        Ok(Store {
+            cage: region.start(),
+            granules: bytes / GRANULE,
+            spaces: Spaces::new(),
+            stamps,
+            bits,
+            pages,
+            work: Worklist::new(),
+            block_bytes: 0,
+            taken_bytes: 0,
+            limit,
+            zeal,
+            region,
+        })
+    }
+
+    /// Bytes that count against the limit: pages and blocks.
+    #[inline]
+    pub(crate) fn committed_bytes(&self) -> usize {
+        self.pages.committed_bytes() + self.block_bytes
+    }
+
+    /// Bytes of the pages in use, and of blocks.
+    pub(crate) fn in_use_bytes(&self) -> usize {
+        self.pages.in_use_bytes() + self.block_bytes
+    }
+
+    /// Bytes of the blocks that outline cells own.
+    pub(crate) fn block_bytes(&self) -> usize {
+        self.block_bytes
+    }
+
+    /// Bytes that allocation has taken since the store was made. It rises a run of cells, or a block, at a time.
+    #[inline(always)]
+    pub(crate) fn taken_bytes(&self) -> u64 {
+        self.taken_bytes
+    }
+
+    /// Bytes taken for allocation that no value has been put into yet.
+    pub(crate) fn unfilled_bytes(&self) -> usize {
+        self.spaces.runs().map(|(_, run)| (run.end - run.next) as usize * GRANULE).sum()
+    }
+
+    /// Bytes that a cycle's worklist holds from the system.
+    pub(crate) fn scratch_bytes(&self) -> usize {
+        self.work.arena_bytes()
+    }
+
+    /// Lets the worklist grow to `bytes` only.
+    pub(crate) fn limit_scratch(&mut self, bytes: Option<usize>) {
+        self.work.limit_arena(bytes);
+    }
+}
+
+/// Reserves a cage of `bytes` and the tables for it.
+fn reserve(bytes: usize) -> Option<(Region, Table<Bits>, Pages)> {
+    Some((Region::reserve(bytes)?, Table::reserve(bytes / GRANULE / 64)?, Pages::reserve(bytes / PAGE_BYTES)?))
+}
+
+/// Access through handles.
+impl Store {
+    /// The cell of a handle, if it still holds the object that the handle was made for.
+    #[inline(always)]
+    fn cell_of(&self, handle: Handle) -> Option<NonNull<u8>> {
+        if handle.index() as usize >= self.granules {
+            return None;
+        }
+        // SAFETY: the index is inside the cage, and a cell border of this page number in every heap (I1, I2), so that
+        // its first four bytes are a stamp or zero (I3, I9).
+        let (cell, stamp) = unsafe {
+            let cell = cell(self.cage, handle.index());
+            (cell, cell.cast::<u32>().read())
+        };
+        // A stamp that fits was written for this very object (I4), so the cell holds a value of its type (I5).
+        (stamp == handle.stamp()).then_some(cell)
+    }
+
+    /// Whether the object of a handle is alive in this heap.
+    #[inline]
+    pub(crate) fn contains(&self, handle: Handle) -> bool {
+        self.cell_of(handle).is_some()
+    }
+
+    #[inline(always)]
+    pub(crate) fn get<T: Object + ?Sized>(&self, gc: Gc<T>) -> Option<&T> {
+        let cell = self.cell_of(gc.handle())?;
+        // SAFETY: the cell holds the `T` that the handle was made for. The reference borrows the store, and cells are
+        // only written through an exclusive borrow of it (I8).
+        Some(unsafe { T::payload(cell).as_ref() })
+    }
+
+    #[inline(always)]
+    pub(crate) fn get_mut<T: Object + ?Sized>(&mut self, gc: Gc<T>) -> Option<&mut T> {
+        let cell = self.cell_of(gc.handle())?;
+        // SAFETY: as in `get`, and the borrow is exclusive.
+        Some(unsafe { T::payload(cell).as_mut() })
+    }
+
+    /// Several objects at once. The error is that one is stale, or the positions of two that are the same.
+    pub(crate) fn get_disjoint_mut<T: Object + ?Sized, const N: usize>(
+        &mut self,
+        gcs: [Gc<T>; N],
+    ) -> Result<[&mut T; N], NotDisjoint> {
+        let mut payloads = [const { MaybeUninit::uninit() }; N];
+        for (at, (gc, payload)) in gcs.iter().zip(&mut payloads).enumerate() {
+            if let Some(first) = gcs[..at].iter().position(|earlier| earlier == gc) {
+                return Err(NotDisjoint::Overlap { first, second: at });
+            }
+            let cell = self.cell_of(gc.handle()).ok_or(NotDisjoint::Stale)?;
+            // SAFETY: the cell holds the `T` that the handle was made for.
+            payload.write(unsafe { T::payload(cell) });
+        }
+        // SAFETY: all were written. Equal handles were refused, and two different handles that are both valid name two
+        // different cells (a cell has one stamp), whose values do not overlap.
+        Ok(payloads.map(|payload| unsafe { payload.assume_init().as_mut() }))
+    }
+
+    /// The type of the object that an untyped handle leads to.
+    pub(crate) fn type_of(&self, handle: Handle) -> Option<&'static TypeInfo> {
+        self.cell_of(handle)?;
+        self.pages.page(page_of(handle.index())).info
+    }
+
+    /// Gives an untyped handle its type back.
+    pub(crate) fn downcast<T: Object + ?Sized>(&self, any: AnyGc) -> Result<Gc<T>, HandleError> {
+        let Some(info) = self.type_of(any.handle()) else {
+            return Err(self.stale(any.handle(), type_name::<T>()));
+        };
+        if info.id() == TypeId::of::<T>() {
+            // The object is alive, and a `T`.
+            Ok(Gc::new(any.handle()))
+        } else {
+            Err(HandleError::WrongType { expected: type_name::<T>(), actual: info.name() })
+        }
+    }
+
+    /// What to say of a handle whose object is not there.
+    #[cold]
+    pub(crate) fn stale(&self, handle: Handle, type_name: &'static str) -> HandleError {
+        let name = HandleName(handle);
+        if self.stamps.owns(handle.stamp()) {
+            HandleError::Collected { type_name, handle: name }
+        } else {
+            HandleError::OtherHeap { type_name, handle: name }
+        }
+    }
+}
+
+/// Why an array of handles cannot be borrowed.
+#[derive(Copy, Clone, Debug)]
+pub(crate) enum NotDisjoint {
+    Stale,
+    Overlap { first: usize, second: usize },
+}

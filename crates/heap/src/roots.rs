@@ -1,0 +1,217 @@
+//! Persistent roots: handles that keep their object alive for as long as they exist.
+//!
+//! The table is a slot map that the heap and each [`Root`] share, so that a root can be cloned and dropped wherever it
+//! is, with or without the heap at hand, and in either order. The table is borrowed for single operations only, none of
+//! which runs user code.
+
+use crate::heap::Heap;
+use crate::raw::{AnyGc, Gc, Object};
+use crate::trace::Tracer;
+use crate::{HandleError, RootError};
+use slotmap::{DefaultKey, SlotMap};
+use std::cell::RefCell;
+use std::fmt;
+use std::ops::{Index, IndexMut};
+use std::rc::Rc;
+
+/// More slots than this a slot map cannot tell apart.
+const MOST_ROOTS: usize = u32::MAX as usize - 2;
+
+/// The handle table of a heap.
+#[derive(Debug, Default)]
+pub(crate) struct RootTable {
+    slots: RefCell<SlotMap<DefaultKey, AnyGc>>,
+}
+
+impl RootTable {
+    #[inline]
+    fn insert(&self, handle: AnyGc) -> Result<DefaultKey, RootError> {
+        let mut slots = self.slots.borrow_mut();
+        if slots.len() == slots.capacity() {
+            make_room(&mut slots)?;
+        }
+        Ok(slots.insert(handle))
+    }
+
+    pub(crate) fn trace(&self, tracer: &mut Tracer<'_>) {
+        for handle in self.slots.borrow().values() {
+            tracer.any_edge(*handle);
+        }
+    }
+
+    pub(crate) fn handles(&self) -> Vec<AnyGc> {
+        self.slots.borrow().values().copied().collect()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.slots.borrow().len()
+    }
+}
+
+#[cold]
+fn make_room(slots: &mut SlotMap<DefaultKey, AnyGc>) -> Result<(), RootError> {
+    if slots.len() >= MOST_ROOTS {
+        return Err(RootError::Full { roots: slots.len() });
+    }
+    slots.try_reserve(1).map_err(|_| RootError::System { roots: slots.len() })
+}
+
+/// A handle that keeps its object alive.
+///
+/// Made by [`Heap::root`]. Cloning one makes another root for the same object; the object may die at the first
+/// safepoint after the last of them is dropped. Dropping needs no access to the heap, and a root may outlive the heap:
+/// its handle is then stale, like any other.
+///
+/// A root is for handles that live outside the heap and outside what is passed to
+/// [`safepoint`](Heap::safepoint): in globals, in a host's tables, across calls. It cannot be put *into* the heap: it is
+/// not [`Trace`](crate::Trace). Store the [`Gc`] that [`get`](Root::get) gives instead.
+///
+/// It costs 24 bytes, a slot of 16 bytes in the table, and a few nanoseconds to make and to drop.
+///
+/// # Examples
+///
+/// ```
+/// use tumulus_heap::Heap;
+///
+/// let mut heap = Heap::new();
+/// let greeting = heap.alloc("hello".to_string());
+/// let root = heap.root(greeting);
+/// heap.collect(&());
+/// assert_eq!(heap[&root], "hello");
+///
+/// let again = root.clone();
+/// drop(root);
+/// heap.collect(&());
+/// assert_eq!(heap[again.get()], "hello");
+///
+/// drop(again);
+/// heap.collect(&());
+/// assert!(!heap.contains(greeting));
+/// ```
+pub struct Root<T: Object + ?Sized> {
+    table: Rc<RootTable>,
+    key: DefaultKey,
+    handle: Gc<T>,
+}
+
+impl<T: Object + ?Sized> Root<T> {
+    /// The handle, to be stored in the heap or to ask the heap for the object.
+    ///
+    /// ```
+    /// # let mut heap = tumulus_heap::Heap::new();
+    /// let gc = heap.alloc(1);
+    /// assert_eq!(heap.root(gc).get(), gc);
+    /// ```
+    #[inline]
+    pub fn get(&self) -> Gc<T> {
+        self.handle
+    }
+}
+
+impl<T: Object + ?Sized> Clone for Root<T> {
+    /// # Panics
+    ///
+    /// If the table is full, or the system has no memory for it.
+    fn clone(&self) -> Root<T> {
+        match self.table.insert(self.handle.erase()) {
+            Ok(key) => Root { table: Rc::clone(&self.table), key, handle: self.handle },
+            Err(error) => panic!("{error}"),
+        }
+    }
+}
+
+impl<T: Object + ?Sized> Drop for Root<T> {
+    #[inline]
+    fn drop(&mut self) {
+        self.table.slots.borrow_mut().remove(self.key);
+    }
+}
+
+impl<T: Object + ?Sized> fmt::Debug for Root<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Root({:?})", self.handle)
+    }
+}
+
+impl Heap {
+    /// Makes a root of a handle: its object stays alive until the [`Root`] and all its clones are gone.
+    ///
+    /// # Panics
+    ///
+    /// If the object is not alive, or the table of roots cannot grow. See [`try_root`](Heap::try_root).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tumulus_heap::Heap;
+    ///
+    /// let mut heap = Heap::new();
+    /// let list = heap.alloc(vec![1, 2]);
+    /// let root = heap.root(list);
+    /// heap.collect(&());
+    /// assert_eq!(heap[list], [1, 2]);
+    /// # drop(root);
+    /// ```
+    #[inline]
+    #[track_caller]
+    pub fn root<T: Object + ?Sized>(&mut self, gc: Gc<T>) -> Root<T> {
+        match self.try_root(gc) {
+            Ok(root) => root,
+            Err(error) => cannot_root(&error),
+        }
+    }
+
+    /// Makes a root of a handle, or says why not.
+    ///
+    /// # Errors
+    ///
+    /// If the object is not alive in this heap, or the table of roots cannot grow.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tumulus_heap::{HandleError, Heap, RootError};
+    ///
+    /// let (mut here, mut there) = (Heap::new(), Heap::new());
+    /// let gc = there.alloc(1);
+    /// let error = here.try_root(gc).unwrap_err();
+    /// assert!(matches!(error, RootError::Handle(HandleError::OtherHeap { .. })));
+    /// ```
+    #[inline]
+    pub fn try_root<T: Object + ?Sized>(&mut self, gc: Gc<T>) -> Result<Root<T>, RootError> {
+        if !self.store.contains(gc.handle()) {
+            return Err(RootError::Handle(self.stale::<T>(gc)));
+        }
+        let key = self.roots.insert(gc.erase())?;
+        Ok(Root { table: Rc::clone(&self.roots), key, handle: gc })
+    }
+}
+
+#[cold]
+#[inline(never)]
+#[track_caller]
+fn cannot_root(error: &RootError) -> ! {
+    panic!("{error}")
+}
+
+impl<T: Object + ?Sized> Index<&Root<T>> for Heap {
+    type Output = T;
+
+    #[inline]
+    fn index(&self, root: &Root<T>) -> &T {
+        self.get(root.handle)
+    }
+}
+
+impl<T: Object + ?Sized> IndexMut<&Root<T>> for Heap {
+    #[inline]
+    fn index_mut(&mut self, root: &Root<T>) -> &mut T {
+        self.get_mut(root.handle)
+    }
+}
+
+impl From<HandleError> for RootError {
+    fn from(error: HandleError) -> RootError {
+        RootError::Handle(error)
+    }
+}

@@ -1,0 +1,258 @@
+//! Allocation of slices and strings, whose payload lies in the heap.
+//!
+//! All forms come down to [`Heap::try_build_slice`]'s core: room for a known number of elements is found, they are made
+//! one after the other in their place, and the last step makes an object of them. A closure or an iterator that panics
+//! or fails leaves the heap as it was, with the elements made so far dropped.
+
+use crate::alloc::alloc_failed;
+use crate::error::{AllocError, AllocErrorKind, BuildError};
+use crate::heap::Heap;
+use crate::raw::{Gc, requested_bytes};
+use crate::trace::Trace;
+use std::alloc::Layout;
+use std::any::type_name;
+use std::convert::Infallible;
+
+impl Heap {
+    /// Puts a copy of a slice into the heap. Never collects.
+    ///
+    /// # Panics
+    ///
+    /// As [`alloc`](Heap::alloc).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # let mut heap = tumulus_heap::Heap::new();
+    /// let numbers = heap.alloc_slice(&[1, 2, 3]);
+    /// heap[numbers][1] = 20;
+    /// assert_eq!(heap[numbers], [1, 20, 3]);
+    /// ```
+    #[inline]
+    #[track_caller]
+    pub fn alloc_slice<T: Trace + Clone + 'static>(&mut self, elements: &[T]) -> Gc<[T]> {
+        self.try_alloc_slice(elements).unwrap_or_else(|error| alloc_failed(&error))
+    }
+
+    /// Puts a copy of a slice into the heap, if there is room. Never collects.
+    ///
+    /// # Errors
+    ///
+    /// As [`try_alloc`](Heap::try_alloc).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # let mut heap = tumulus_heap::Heap::builder().limit(1 << 20).build();
+    /// assert!(heap.try_alloc_slice(&[0_u8; 1 << 19]).is_ok());
+    /// assert!(heap.try_alloc_slice(&[0_u8; 1 << 20]).is_err());
+    /// ```
+    #[inline]
+    pub fn try_alloc_slice<T: Trace + Clone + 'static>(&mut self, elements: &[T]) -> Result<Gc<[T]>, AllocError> {
+        self.try_alloc_slice_with(elements.len(), |at| elements[at].clone())
+    }
+
+    /// Puts a slice into the heap whose elements `make` returns, given their positions. Never collects.
+    ///
+    /// # Panics
+    ///
+    /// As [`alloc`](Heap::alloc).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # let mut heap = tumulus_heap::Heap::new();
+    /// let squares = heap.alloc_slice_with(4, |n| n * n);
+    /// assert_eq!(heap[squares], [0, 1, 4, 9]);
+    /// ```
+    #[inline]
+    #[track_caller]
+    pub fn alloc_slice_with<T: Trace + 'static>(&mut self, len: usize, make: impl FnMut(usize) -> T) -> Gc<[T]> {
+        self.try_alloc_slice_with(len, make).unwrap_or_else(|error| alloc_failed(&error))
+    }
+
+    /// Puts a slice into the heap whose elements `make` returns, if there is room. Never collects.
+    ///
+    /// # Errors
+    ///
+    /// As [`try_alloc`](Heap::try_alloc); `make` has not been called then.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use tumulus_heap::AllocErrorKind;
+    /// # let mut heap = tumulus_heap::Heap::new();
+    /// let error = heap.try_alloc_slice_with(usize::MAX, |_| 0_u64).unwrap_err();
+    /// assert_eq!(error.kind, AllocErrorKind::TooLarge);
+    /// ```
+    #[inline]
+    pub fn try_alloc_slice_with<T: Trace + 'static>(
+        &mut self,
+        len: usize,
+        mut make: impl FnMut(usize) -> T,
+    ) -> Result<Gc<[T]>, AllocError> {
+        match self.try_build_slice(len, |at| Ok::<T, Infallible>(make(at))) {
+            Ok(gc) => Ok(gc),
+            Err(BuildError::Alloc(error)) => Err(error),
+            Err(BuildError::Element(never)) => match never {},
+        }
+    }
+
+    /// Puts a slice into the heap whose elements `make` returns, unless one of them fails. Never collects.
+    ///
+    /// # Errors
+    ///
+    /// [`BuildError::Element`] with the first error that `make` returns, or [`BuildError::Alloc`] if there is no room, in
+    /// which case `make` has not been called. Nothing is left in the heap.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use tumulus_heap::BuildError;
+    /// # let mut heap = tumulus_heap::Heap::new();
+    /// let words = ["1", "2", "x"];
+    /// let error = heap.try_build_slice(3, |at| words[at].parse::<i32>()).unwrap_err();
+    /// assert!(matches!(error, BuildError::Element(_)));
+    /// let numbers = heap.try_build_slice(2, |at| words[at].parse::<i32>())?;
+    /// assert_eq!(heap[numbers], [1, 2]);
+    /// # Ok::<(), BuildError<std::num::ParseIntError>>(())
+    /// ```
+    pub fn try_build_slice<T: Trace + 'static, E>(
+        &mut self,
+        len: usize,
+        mut make: impl FnMut(usize) -> Result<T, E>,
+    ) -> Result<Gc<[T]>, BuildError<E>> {
+        let requested = || Layout::array::<T>(len).map_or(usize::MAX, requested_bytes);
+        if !self.temporaries.has_room() {
+            let error = self.alloc_error((), AllocErrorKind::System, size_of::<u64>(), type_name::<[T]>());
+            return Err(BuildError::Alloc(error));
+        }
+        loop {
+            match self.store.put_slice(len, &mut make) {
+                Ok(Ok(gc)) => {
+                    self.temporaries.note(gc.erase());
+                    return Ok(gc);
+                }
+                Ok(Err(error)) => return Err(BuildError::Element(error)),
+                Err(kind) if self.limit_was_raised(kind, requested()) => {}
+                Err(kind) => {
+                    return Err(BuildError::Alloc(self.alloc_error((), kind, requested(), type_name::<[T]>())));
+                }
+            }
+        }
+    }
+
+    /// Puts the items of an iterator into the heap, as many as its [`len`](ExactSizeIterator::len) says. Never collects.
+    ///
+    /// # Panics
+    ///
+    /// As [`alloc`](Heap::alloc), and if the iterator yields fewer or more items than it said.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # let mut heap = tumulus_heap::Heap::new();
+    /// let words: Vec<String> = vec!["a".into(), "b".into()];
+    /// let words = heap.alloc_slice_from_iter(words.into_iter());
+    /// assert_eq!(heap[words], ["a", "b"]);
+    /// ```
+    #[inline]
+    #[track_caller]
+    pub fn alloc_slice_from_iter<I>(&mut self, items: I) -> Gc<[I::Item]>
+    where
+        I: IntoIterator<IntoIter: ExactSizeIterator, Item: Trace + 'static>,
+    {
+        match self.try_alloc_slice_from_iter(items) {
+            Ok(gc) => gc,
+            Err(error) => alloc_failed(&error.without_value()),
+        }
+    }
+
+    /// Puts the items of an iterator into the heap, if there is room. Never collects.
+    ///
+    /// # Errors
+    ///
+    /// As [`try_alloc`](Heap::try_alloc); the error gives the iterator back, with all its items.
+    ///
+    /// # Panics
+    ///
+    /// If the iterator yields fewer or more items than its [`len`](ExactSizeIterator::len) said. The items are dropped.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use tumulus_heap::Heap;
+    /// let mut heap = Heap::builder().limit(0).build();
+    /// let items = heap.try_alloc_slice_from_iter(0..3).unwrap_err().into_value();
+    /// assert_eq!(items, 0..3);
+    /// ```
+    pub fn try_alloc_slice_from_iter<I>(&mut self, items: I) -> Result<Gc<[I::Item]>, AllocError<I::IntoIter>>
+    where
+        I: IntoIterator<IntoIter: ExactSizeIterator, Item: Trace + 'static>,
+    {
+        let mut items = items.into_iter();
+        let len = items.len();
+        let made = self.try_alloc_slice_with(len, |at| {
+            let Some(item) = items.next() else {
+                panic!("an iterator said that it has {len} items, and yielded {at}");
+            };
+            if at + 1 == len {
+                assert!(items.next().is_none(), "an iterator said that it has {len} items, and yielded more");
+            }
+            item
+        });
+        match made {
+            Ok(gc) => Ok(gc),
+            Err(error) => Err(error.with_value(items).1),
+        }
+    }
+
+    /// Puts a string into the heap. Never collects.
+    ///
+    /// # Panics
+    ///
+    /// As [`alloc`](Heap::alloc).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use tumulus_heap::Gc;
+    /// # let mut heap = tumulus_heap::Heap::new();
+    /// let word: Gc<str> = heap.alloc_str("tumulus");
+    /// assert_eq!(&heap[word], "tumulus");
+    /// ```
+    #[inline]
+    #[track_caller]
+    pub fn alloc_str(&mut self, text: &str) -> Gc<str> {
+        self.try_alloc_str(text).unwrap_or_else(|error| alloc_failed(&error))
+    }
+
+    /// Puts a string into the heap, if there is room. Never collects.
+    ///
+    /// # Errors
+    ///
+    /// As [`try_alloc`](Heap::try_alloc).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # let mut heap = tumulus_heap::Heap::builder().limit(0).build();
+    /// assert!(heap.try_alloc_str("tumulus").is_err());
+    /// ```
+    pub fn try_alloc_str(&mut self, text: &str) -> Result<Gc<str>, AllocError> {
+        if !self.temporaries.has_room() {
+            return Err(self.alloc_error((), AllocErrorKind::System, size_of::<u64>(), type_name::<str>()));
+        }
+        let requested = requested_bytes(Layout::for_value(text));
+        loop {
+            match self.store.put_str(text) {
+                Ok(gc) => {
+                    self.temporaries.note(gc.erase());
+                    return Ok(gc);
+                }
+                Err(kind) if self.limit_was_raised(kind, requested) => {}
+                Err(kind) => return Err(self.alloc_error((), kind, requested, type_name::<str>())),
+            }
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! What a heap can be asked about itself at any time.
+
+use crate::heap::Heap;
+
+/// Sizes and counts of a heap, made by [`Heap::statistics`].
+///
+/// # Examples
+///
+/// ```
+/// use tumulus_heap::Heap;
+///
+/// let mut heap = Heap::new();
+/// for n in 0..100_u64 {
+///     heap.alloc([n, n, n]);
+/// }
+/// assert_eq!(heap.statistics().used_bytes, 100 * 32);
+/// heap.collect(&());
+/// let after = heap.statistics();
+/// assert_eq!((after.used_bytes, after.freed_objects, after.collections), (0, 100, 1));
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Statistics {
+    /// Bytes of the cells and blocks that hold an object, headers and padding included. Objects that died since the last
+    /// collection count as alive.
+    pub used_bytes: usize,
+    /// Bytes of all pages and blocks that the heap has taken and not given back. This is what the limit bounds.
+    pub committed_bytes: usize,
+    /// The most that was committed at the start of a collection, or now.
+    pub peak_committed_bytes: usize,
+    /// The limit; `usize::MAX` when there is none.
+    pub limit: usize,
+    /// Bytes of the blocks of objects that are too large for a cell. Part of the above.
+    pub block_bytes: usize,
+    /// Bytes that the collector's worklist keeps between collections. Not part of the above.
+    pub scratch_bytes: usize,
+    /// Bytes of cells and blocks that were allocated since the heap was made.
+    pub allocated_bytes: u64,
+    /// Objects that were alive after the last collection.
+    pub live_objects: usize,
+    /// Objects that all collections together have freed.
+    pub freed_objects: u64,
+    /// Collections that were completed.
+    pub collections: u64,
+    /// [`Root`](crate::Root)s that exist.
+    pub roots: usize,
+    /// Handles that open scopes hold.
+    pub temporaries: usize,
+}
+
+impl Heap {
+    /// Sizes and counts. Takes time proportional to the number of types in the heap.
+    ///
+    /// ```
+    /// let heap = tumulus_heap::Heap::new();
+    /// assert_eq!(heap.statistics().committed_bytes, 0);
+    /// ```
+    pub fn statistics(&self) -> Statistics {
+        let totals = &self.schedule.totals;
+        let unfilled = self.store.unfilled_bytes();
+        let since = (self.store.taken_bytes() - totals.taken_bytes) as usize;
+        let committed_bytes = self.store.committed_bytes();
+        Statistics {
+            used_bytes: totals.live_bytes + since - unfilled,
+            committed_bytes,
+            peak_committed_bytes: totals.peak_committed_bytes.max(committed_bytes),
+            limit: self.store.limit,
+            block_bytes: self.store.block_bytes(),
+            scratch_bytes: self.store.scratch_bytes(),
+            allocated_bytes: self.store.taken_bytes() - unfilled as u64,
+            live_objects: totals.live_objects,
+            freed_objects: totals.freed_objects,
+            collections: totals.collections,
+            roots: self.roots.len(),
+            temporaries: self.temporaries.handles().len(),
+        }
+    }
+}

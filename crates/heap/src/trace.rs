@@ -1,0 +1,138 @@
+//! How the collector learns what an object refers to.
+//!
+//! The implementations for the types of the standard library and of other crates are in `trace/`.
+
+mod collections;
+mod foreign;
+mod leaves;
+mod pointers;
+mod tuples;
+
+use crate::raw::{AnyGc, Gc, Marker, Object};
+use std::fmt;
+
+/// Types that can tell the collector which handles they contain.
+///
+/// Implement it with `#[derive(Trace)]`. A field whose type is not `Trace` is left out with `#[trace(skip)]`, which is
+/// right when it contains no handles.
+///
+/// The trait is safe to implement, and memory safety never rests on it: an object that is missed here dies while it is
+/// still in use, and using its handle is then an error that says so.
+///
+/// # By hand
+///
+/// `trace` calls [`Trace::trace`] on each part, or [`Tracer::edge`] for each handle:
+///
+/// ```
+/// use tumulus_heap::{Gc, Heap, Trace, Tracer};
+///
+/// struct Stack {
+///     slots: Vec<Option<Gc<String>>>,
+///     top: usize,
+/// }
+///
+/// impl Trace for Stack {
+///     fn trace(&self, tracer: &mut Tracer<'_>) {
+///         self.slots[..self.top].trace(tracer); // what is above the top is garbage
+///     }
+/// }
+///
+/// let mut heap = Heap::new();
+/// let (kept, lost) = (heap.alloc("kept".to_string()), heap.alloc("lost".to_string()));
+/// heap.collect(&Stack { slots: vec![Some(kept), Some(lost)], top: 1 });
+/// assert!(heap.contains(kept) && !heap.contains(lost));
+/// ```
+///
+/// # What `trace` may do
+///
+/// It runs inside a collection, has no access to the heap, and should be quick. If it panics, the collection is
+/// abandoned, nothing is freed, and the panic goes on to the caller of `collect` or `safepoint`.
+///
+/// # Types that own themselves
+///
+/// [`HAS_EDGES`](Trace::HAS_EDGES) of a type is made from those of its fields. A type that owns values of its own type
+/// through a `Vec` or a `Box` would be defined by itself; the derive sees the type's own name in a field and answers
+/// `true`. Two types that own each other need `#[trace(edges)]` on one of them, which says `true` for it.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be traced by the collector",
+    label = "`Trace` is not implemented for `{Self}`",
+    note = "derive it with `#[derive(Trace)]`, or leave a field without handles out with `#[trace(skip)]`",
+    note = "a `Root` cannot be inside the heap: store the `Gc` that `root.get()` gives"
+)]
+pub trait Trace {
+    /// Whether a value of this type can contain a handle. Objects of a type without any are never scanned.
+    const HAS_EDGES: bool = true;
+
+    /// Visits every handle in `self`.
+    fn trace(&self, tracer: &mut Tracer<'_>);
+}
+
+/// What a [`Trace`] reports its handles to.
+///
+/// ```
+/// use tumulus_heap::{Gc, Trace, Tracer};
+///
+/// struct Pair(Gc<u8>, Gc<u8>);
+///
+/// impl Trace for Pair {
+///     fn trace(&self, tracer: &mut Tracer<'_>) {
+///         tracer.edge(self.0);
+///         tracer.edge(self.1);
+///     }
+/// }
+/// ```
+pub struct Tracer<'t> {
+    pub(crate) sink: Sink<'t>,
+}
+
+/// Where the handles go.
+pub(crate) enum Sink<'t> {
+    Mark(Marker<'t>),
+    Visit(&'t mut dyn FnMut(AnyGc)),
+}
+
+impl<'t> Tracer<'t> {
+    /// A tracer that hands each edge to `visit`.
+    pub(crate) fn visiting(visit: &'t mut dyn FnMut(AnyGc)) -> Tracer<'t> {
+        Tracer { sink: Sink::Visit(visit) }
+    }
+
+    /// Reports one handle. Reporting one twice, or a stale one, does no harm.
+    #[inline(always)]
+    pub fn edge<T: Object + ?Sized>(&mut self, gc: Gc<T>) {
+        match &mut self.sink {
+            Sink::Mark(marker) if T::HAS_EDGES => marker.edge(gc.handle()),
+            Sink::Mark(marker) => marker.leaf_edge(gc.handle()),
+            Sink::Visit(visit) => visit(gc.erase()),
+        }
+    }
+
+    /// Reports one handle without a type.
+    #[inline]
+    pub fn any_edge(&mut self, any: AnyGc) {
+        match &mut self.sink {
+            Sink::Mark(marker) => marker.edge(any.handle()),
+            Sink::Visit(visit) => visit(any),
+        }
+    }
+}
+
+impl fmt::Debug for Tracer<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tracer").finish_non_exhaustive()
+    }
+}
+
+impl<T: Object + ?Sized> Trace for Gc<T> {
+    #[inline(always)]
+    fn trace(&self, tracer: &mut Tracer<'_>) {
+        tracer.edge(*self);
+    }
+}
+
+impl Trace for AnyGc {
+    #[inline]
+    fn trace(&self, tracer: &mut Tracer<'_>) {
+        tracer.any_edge(*self);
+    }
+}

@@ -1,0 +1,54 @@
+//! References and boxes, and the sums that wrap a value.
+
+use crate::trace::{Trace, Tracer};
+use std::borrow::Cow;
+
+macro_rules! transparent {
+    ($($type:ty),* $(,)?) => {$(
+        impl<T: Trace + ?Sized> Trace for $type {
+            const HAS_EDGES: bool = T::HAS_EDGES;
+
+            #[inline(always)]
+            fn trace(&self, tracer: &mut Tracer<'_>) {
+                (**self).trace(tracer);
+            }
+        }
+    )*};
+}
+
+transparent! { &T, &mut T, Box<T> }
+
+impl<T: Trace> Trace for Option<T> {
+    const HAS_EDGES: bool = T::HAS_EDGES;
+
+    #[inline(always)]
+    fn trace(&self, tracer: &mut Tracer<'_>) {
+        if let Some(value) = self {
+            value.trace(tracer);
+        }
+    }
+}
+
+impl<T: Trace, E: Trace> Trace for Result<T, E> {
+    const HAS_EDGES: bool = T::HAS_EDGES || E::HAS_EDGES;
+
+    #[inline]
+    fn trace(&self, tracer: &mut Tracer<'_>) {
+        match self {
+            Ok(value) => value.trace(tracer),
+            Err(error) => error.trace(tracer),
+        }
+    }
+}
+
+impl<T: Trace + ToOwned<Owned: Trace> + ?Sized> Trace for Cow<'_, T> {
+    const HAS_EDGES: bool = T::HAS_EDGES || <T::Owned as Trace>::HAS_EDGES;
+
+    #[inline]
+    fn trace(&self, tracer: &mut Tracer<'_>) {
+        match self {
+            Cow::Borrowed(value) => value.trace(tracer),
+            Cow::Owned(value) => value.trace(tracer),
+        }
+    }
+}

@@ -1,0 +1,41 @@
+//! Tuples of up to twelve, and function pointers of up to twelve arguments.
+
+use crate::trace::{Trace, Tracer};
+
+macro_rules! tuples {
+    ($($name:ident)+) => {
+        impl<$($name: Trace),+> Trace for ($($name,)+) {
+            const HAS_EDGES: bool = $($name::HAS_EDGES)||+;
+
+            #[inline]
+            fn trace(&self, tracer: &mut Tracer<'_>) {
+                #[allow(non_snake_case)]
+                let ($($name,)+) = self;
+                $($name.trace(tracer);)+
+            }
+        }
+    };
+}
+
+macro_rules! functions {
+    ($($name:ident)*) => {
+        impl<Ret $(, $name)*> Trace for fn($($name),*) -> Ret {
+            const HAS_EDGES: bool = false;
+
+            #[inline(always)]
+            fn trace(&self, _tracer: &mut Tracer<'_>) {}
+        }
+    };
+}
+
+macro_rules! each_prefix {
+    ($macro:ident: $($done:ident)* ;) => { $macro! { $($done)* } };
+    ($macro:ident: $($done:ident)+ ; $next:ident $($rest:ident)*) => {
+        $macro! { $($done)+ }
+        each_prefix! { $macro: $($done)+ $next ; $($rest)* }
+    };
+}
+
+each_prefix! { tuples: A ; B C D E F G H I J K L }
+functions! {}
+each_prefix! { functions: A ; B C D E F G H I J K L }

@@ -1,0 +1,277 @@
+//! Checking a heap: every invariant that can be checked, walked over the whole of it.
+//!
+//! The walk over cells and pages is in `raw/inspect.rs`; this file adds what the heap knows above them (roots, scopes,
+//! edges) and says what was found.
+
+use crate::heap::Heap;
+use crate::raw::AnyGc;
+use thiserror::Error;
+
+/// One thing that [`Heap::verify`] found wrong.
+///
+/// All but [`StaleEdge`](Flaw::StaleEdge) mean that memory was overwritten or that this crate has a bug; a stale edge
+/// is the program's: an object holds a handle whose object had died before it was stored.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+#[allow(missing_docs, reason = "the messages say what the fields are")]
+pub enum Flaw {
+    #[error("cell {index:#x} ({type_name}) is alive and has no stamp")]
+    NoStamp { index: u32, type_name: &'static str },
+    #[error("cell {index:#x} ({type_name}) is alive under stamp {stamp}, which this heap never used")]
+    ForeignStamp { index: u32, type_name: &'static str, stamp: u32 },
+    #[error("cell {index:#x} ({type_name}) is free and has a stamp")]
+    StampOfDead { index: u32, type_name: &'static str },
+    #[error("cell {index:#x} (last a {type_name}) was written after its death")]
+    BrokenPoison { index: u32, type_name: &'static str },
+    #[error("cell {index:#x} ({type_name}) holds {bytes} bytes, more than fit")]
+    ValueTooLong { index: u32, type_name: &'static str, bytes: usize },
+    #[error("granule {index:#x} is inside a cell and has a live bit")]
+    LiveBitInsideCell { index: u32 },
+    #[error("page {page} is not in use and has live bits")]
+    LiveBitOnIdlePage { page: u32 },
+    #[error("granule {index:#x} is marked and no object starts there")]
+    MarkWithoutObject { index: u32 },
+    #[error("cell {index:#x} ({type_name}): marking says {marked}, a plain search says the opposite")]
+    WrongMark { index: u32, type_name: &'static str, marked: bool },
+    #[error("page {page} has another stride than its number has in this process")]
+    PageStride { page: u32 },
+    #[error("page {page} is on the list of a space that is not its own")]
+    PageOfAnotherSpace { page: u32 },
+    #[error("page {page} is on two lists, or twice on one")]
+    PageListedTwice { page: u32 },
+    #[error("the list of pages of {type_name} does not end at its last page")]
+    PageListEnd { type_name: &'static str },
+    #[error("page {page} is in use and on no list")]
+    LostPage { page: u32 },
+    #[error("{counted} pages are counted as in use, {found} are")]
+    PageCount { counted: usize, found: usize },
+    #[error("{counted} bytes of blocks are counted, {found} are there")]
+    BlockBytes { counted: usize, found: usize },
+    #[error("the run {start:#x}..{end:#x} for {type_name} is not a stretch of free cells")]
+    RunAstray { type_name: &'static str, start: u32, end: u32 },
+    #[error("the worklist is not empty between collections")]
+    WorkLeft,
+    #[error("a root refers to a dead object ({handle:?})")]
+    DeadRoot { handle: AnyGc },
+    #[error("an open scope refers to a dead object ({handle:?})")]
+    DeadTemporary { handle: AnyGc },
+    #[error("a {type_name} ({holder:?}) holds a stale handle ({edge:?})")]
+    StaleEdge { holder: AnyGc, type_name: &'static str, edge: AnyGc },
+}
+
+/// What [`Heap::verify`] found, up to a hundred flaws.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("the heap is not consistent: {}", .flaws.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+pub struct VerifyError {
+    /// At least one.
+    pub flaws: Vec<Flaw>,
+}
+
+/// More than these are not kept: one overwritten page makes a thousand.
+const KEPT: usize = 100;
+
+impl Heap {
+    /// Walks the whole heap and checks every invariant of the soundness chapter.
+    ///
+    /// It takes time linear in the heap, changes nothing, and is meant for tests. The zeal mode `verify` calls it
+    /// before and after each collection.
+    ///
+    /// # Errors
+    ///
+    /// Everything that is wrong, up to a hundred [`Flaw`]s.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tumulus_heap::Heap;
+    ///
+    /// let mut heap = Heap::new();
+    /// let root = heap.alloc(vec![1, 2, 3]);
+    /// heap.collect(&root);
+    /// assert_eq!(heap.verify(), Ok(()));
+    /// ```
+    pub fn verify(&self) -> Result<(), VerifyError> {
+        let mut flaws = Vec::new();
+        let mut report = |flaw| {
+            if flaws.len() < KEPT {
+                flaws.push(flaw);
+            }
+        };
+        self.store.check(&mut report);
+        for handle in self.roots.handles() {
+            if !self.store.contains(handle.handle()) {
+                report(Flaw::DeadRoot { handle });
+            }
+        }
+        for &handle in self.temporaries.handles() {
+            if !self.store.contains(handle.handle()) {
+                report(Flaw::DeadTemporary { handle });
+            }
+        }
+        // What a flawed cell says of its edges means nothing.
+        if flaws.is_empty() {
+            self.check_edges(&mut flaws);
+        }
+        if flaws.is_empty() { Ok(()) } else { Err(VerifyError { flaws }) }
+    }
+
+    fn check_edges(&self, flaws: &mut Vec<Flaw>) {
+        for view in self.store.cells() {
+            self.store.visit_edges(view.handle, &mut |edge| {
+                if !self.store.contains(edge.handle()) && flaws.len() < KEPT {
+                    flaws.push(Flaw::StaleEdge { holder: view.handle, type_name: view.info.name(), edge });
+                }
+            });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Gc, Zeal};
+
+    /// Corrupts a heap that has, besides the object in question, a dead neighbour of it.
+    fn seeded(corrupt: impl FnOnce(&mut Heap, Gc<u64>, u32)) -> Vec<Flaw> {
+        let mut heap = Heap::builder().zeal(Zeal { poison: true, ..Zeal::default() }).build();
+        let dead = heap.alloc(1_u64);
+        let alive = heap.alloc(2_u64);
+        let root = heap.root(alive);
+        heap.collect(&());
+        assert_eq!(heap.verify(), Ok(()));
+        corrupt(&mut heap, alive, dead.handle().index());
+        let flaws = heap.verify().expect_err("the corruption goes unnoticed").flaws;
+        drop(root);
+        // What was corrupted must not be dropped.
+        std::mem::forget(heap);
+        flaws
+    }
+
+    macro_rules! finds {
+        ($name:ident, $corrupt:expr, $flaw:pat) => {
+            #[test]
+            fn $name() {
+                let flaws = seeded($corrupt);
+                assert!(flaws.iter().any(|flaw| matches!(flaw, $flaw)), "{flaws:?}");
+            }
+        };
+    }
+
+    finds!(
+        a_live_cell_without_a_stamp,
+        |heap, alive, _| heap.store.corrupt_header(alive.handle().index(), 0),
+        Flaw::NoStamp { .. }
+    );
+    finds!(
+        a_live_cell_with_a_foreign_stamp,
+        |heap, alive, _| {
+            let other = Heap::new();
+            heap.store.corrupt_header(alive.handle().index(), u32::MAX);
+            drop(other);
+        },
+        Flaw::ForeignStamp { .. }
+    );
+    finds!(a_free_cell_with_a_stamp, |heap, _, dead| heap.store.corrupt_header(dead, 1), Flaw::StampOfDead { .. });
+    finds!(a_write_into_a_dead_cell, |heap, _, dead| heap.store.corrupt_byte(dead, 9), Flaw::BrokenPoison { .. });
+    finds!(
+        a_live_bit_that_is_missing,
+        |heap, alive, _| heap.store.corrupt_live(alive.handle().index(), false),
+        Flaw::StampOfDead { .. } | Flaw::MarkWithoutObject { .. }
+    );
+    finds!(a_live_bit_of_a_dead_cell, |heap, _, dead| heap.store.corrupt_live(dead, true), Flaw::NoStamp { .. });
+    finds!(
+        a_live_bit_inside_a_cell,
+        |heap, _, _| {
+            let big = heap.alloc([0_u64; 3]);
+            heap.store.corrupt_live(big.handle().index() + 1, true);
+        },
+        Flaw::LiveBitInsideCell { .. }
+    );
+    finds!(
+        a_live_bit_on_a_page_that_is_not_in_use,
+        |heap, _, _| {
+            let gone = heap.alloc([0_u64; 30]);
+            heap.collect(&());
+            heap.store.corrupt_live(gone.handle().index(), true);
+        },
+        Flaw::LiveBitOnIdlePage { .. }
+    );
+    finds!(a_mark_without_an_object, |heap, _, dead| heap.store.corrupt_mark(dead), Flaw::MarkWithoutObject { .. });
+    finds!(
+        a_slice_that_is_too_long,
+        |heap, _, _| {
+            let text = heap.alloc_str("short");
+            heap.store.corrupt_meta(text.handle().index(), 1_000_000);
+        },
+        Flaw::ValueTooLong { .. }
+    );
+    finds!(
+        a_page_with_the_wrong_stride,
+        |heap, alive, _| heap.store.corrupt_page(alive.handle().index(), |page| page.corrupt_stride()),
+        Flaw::PageOfAnotherSpace { .. }
+    );
+    finds!(
+        a_page_of_another_space,
+        |heap, alive, _| heap.store.corrupt_page(alive.handle().index(), |page| page.corrupt_space()),
+        Flaw::PageOfAnotherSpace { .. }
+    );
+    finds!(
+        a_list_of_pages_that_bites_its_tail,
+        |heap, alive, _| {
+            let page = alive.handle().index() / 1024;
+            heap.store.corrupt_page(alive.handle().index(), |entry| entry.corrupt_next(page));
+        },
+        Flaw::PageListedTwice { .. }
+    );
+    finds!(a_list_with_a_wrong_end, |heap, _, _| heap.store.corrupt_last_page(), Flaw::PageListEnd { .. });
+    finds!(a_wrong_count_of_pages, |heap, _, _| heap.store.corrupt_page_count(), Flaw::PageCount { .. });
+    finds!(a_wrong_count_of_block_bytes, |heap, _, _| heap.store.corrupt_block_bytes(), Flaw::BlockBytes { .. });
+    finds!(
+        a_run_that_ends_astray,
+        |heap, alive, _| {
+            heap.alloc(3_u64);
+            heap.store.corrupt_run(alive);
+        },
+        Flaw::RunAstray { .. }
+    );
+    finds!(work_that_was_left, |heap, _, _| heap.store.corrupt_worklist(), Flaw::WorkLeft);
+    finds!(
+        a_root_that_died,
+        |heap, _, _| {
+            let gone = heap.alloc("gone");
+            let root = heap.root(gone);
+            heap.store.mark(|_| ());
+            heap.store.sweep();
+            std::mem::forget(root);
+        },
+        Flaw::DeadRoot { .. }
+    );
+    finds!(
+        an_edge_to_the_dead,
+        |heap, alive, _| {
+            let gone = heap.alloc("gone");
+            heap.collect(&alive);
+            heap.alloc(Some(gone));
+        },
+        Flaw::StaleEdge { .. }
+    );
+
+    #[test]
+    fn a_scope_whose_temporary_died() {
+        let mut heap = Heap::new();
+        heap.scope(|heap| {
+            heap.alloc(1_u8);
+            heap.store.mark(|_| ());
+            heap.store.sweep();
+            let flaws = heap.verify().unwrap_err().flaws;
+            assert!(matches!(flaws[..], [Flaw::DeadTemporary { .. }]), "{flaws:?}");
+        });
+    }
+
+    #[test]
+    fn the_report_names_what_it_found() {
+        let error = VerifyError { flaws: vec![Flaw::WorkLeft, Flaw::PageCount { counted: 3, found: 2 }] };
+        let text = error.to_string();
+        assert!(text.contains("worklist is not empty") && text.contains("3 pages are counted as in use, 2 are"));
+    }
+}

@@ -1,0 +1,1 @@
+//! Helpers that several integration tests use.
