@@ -2,10 +2,11 @@
 
 use crate::error::{AllocError, AllocErrorKind};
 use crate::heap::Heap;
-use crate::raw::{Gc, requested_bytes};
+use crate::raw::{Gc, Object, Store, requested_bytes};
 use crate::trace::Trace;
 use std::alloc::Layout;
 use std::any::type_name;
+use std::convert::Infallible;
 
 /// The panic of the plain forms, which is the message of the error of the `try_` forms.
 #[cold]
@@ -38,10 +39,7 @@ impl Heap {
     #[inline(always)]
     #[track_caller]
     pub fn alloc<T: Trace + 'static>(&mut self, value: T) -> Gc<T> {
-        match self.try_alloc(value) {
-            Ok(gc) => gc,
-            Err(error) => alloc_failed(&error.without_value()),
-        }
+        self.alloc_with(|| value)
     }
 
     /// Puts a value into the heap, or gives it back. Never collects.
@@ -61,43 +59,11 @@ impl Heap {
     /// ```
     #[inline(always)]
     pub fn try_alloc<T: Trace + 'static>(&mut self, value: T) -> Result<Gc<T>, AllocError<T>> {
-        if !self.temporaries.has_room() {
-            return Err(self.no_temporaries(value));
-        }
-        match self.store.put(value) {
-            Ok(gc) => {
-                self.temporaries.note(gc.erase());
-                Ok(gc)
-            }
-            Err((value, kind)) => self.try_alloc_slow(value, kind),
-        }
-    }
-
-    /// Asks the near-limit callback, and tries again as long as it raises the limit.
-    #[cold]
-    #[inline(never)]
-    fn try_alloc_slow<T: Trace + 'static>(
-        &mut self,
-        mut value: T,
-        mut kind: AllocErrorKind,
-    ) -> Result<Gc<T>, AllocError<T>> {
-        let requested = requested_bytes(Layout::new::<T>());
-        while self.limit_was_raised(kind, requested) {
-            (value, kind) = match self.store.put(value) {
-                Ok(gc) => {
-                    self.temporaries.note(gc.erase());
-                    return Ok(gc);
-                }
-                Err(refused) => refused,
-            };
-        }
-        Err(self.alloc_error(value, kind, requested, type_name::<T>()))
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn no_temporaries<T>(&self, value: T) -> AllocError<T> {
-        self.alloc_error(value, AllocErrorKind::System, size_of::<u64>(), type_name::<T>())
+        let mut value = Some(value);
+        self.try_put(|| value.take().expect("made once")).map_err(|error| {
+            let value = value.take().expect("not made when there is no room");
+            error.with_value(value).1
+        })
     }
 
     /// Puts what `make` returns into the heap. Never collects.
@@ -118,10 +84,13 @@ impl Heap {
     #[inline(always)]
     #[track_caller]
     pub fn alloc_with<T: Trace + 'static>(&mut self, make: impl FnOnce() -> T) -> Gc<T> {
-        match self.try_alloc_with(make) {
-            Ok(gc) => gc,
-            Err(error) => alloc_failed(&error.without_value()),
+        if const { Store::is_outline::<T>() } || !self.temporaries.has_room() {
+            return self.put_slow(make).unwrap_or_else(|error| alloc_failed(&error));
         }
+        let Heap { store, pressure, temporaries, .. } = self;
+        let Ok(gc) = store.put(make, |store| Ok::<_, Infallible>(pressure.vacancy_or_panic::<T>(store)));
+        temporaries.note(gc.erase());
+        gc
     }
 
     /// Puts what `make` returns into the heap, or gives `make` back, which has not been called. Never collects.
@@ -142,25 +111,72 @@ impl Heap {
     /// ```
     #[inline(always)]
     pub fn try_alloc_with<T: Trace + 'static, F: FnOnce() -> T>(&mut self, make: F) -> Result<Gc<T>, AllocError<F>> {
-        if !self.temporaries.has_room() {
-            return Err(self.no_temporaries(make));
+        let mut make = Some(make);
+        self.try_put(|| make.take().expect("called once")()).map_err(|error| {
+            let make = make.take().expect("not called when there is no room");
+            error.with_value(make).1
+        })
+    }
+
+    #[inline(always)]
+    fn try_put<T: Trace + 'static>(&mut self, make: impl FnOnce() -> T) -> Result<Gc<T>, AllocError> {
+        if const { Store::is_outline::<T>() } || !self.temporaries.has_room() {
+            return self.put_slow(make);
+        }
+        let Heap { store, pressure, temporaries, .. } = self;
+        let gc = store.put(make, |store| pressure.vacancy::<T>(store))?;
+        temporaries.note(gc.erase());
+        Ok(gc)
+    }
+
+    /// Puts what `make` returns into a block of its own; or says that there is no room for a temporary.
+    #[inline(never)]
+    fn put_slow<T: Trace + 'static>(&mut self, make: impl FnOnce() -> T) -> Result<Gc<T>, AllocError> {
+        if !Store::is_outline::<T>() {
+            return Err(self.no_temporaries(type_name::<T>()));
         }
         let mut make = Some(make);
+        let put = |store: &mut Store| store.put_outline(|| make.take().expect("called once")());
+        match self.put_with(type_name::<T>(), || requested_bytes(Layout::new::<T>()), put)? {
+            Ok(gc) => Ok(gc),
+            Err(never) => match never {},
+        }
+    }
+
+    /// Runs `put` until it finds room or there is none, and puts the result on the list of an open scope.
+    pub(crate) fn put_with<T: Object + ?Sized, E>(
+        &mut self,
+        type_name: &'static str,
+        requested: impl Fn() -> usize,
+        mut put: impl FnMut(&mut Store) -> Result<Result<Gc<T>, E>, AllocErrorKind>,
+    ) -> Result<Result<Gc<T>, E>, AllocError> {
+        if !self.temporaries.has_room() {
+            return Err(self.no_temporaries(type_name));
+        }
+        let Heap { store, pressure, temporaries, .. } = self;
         loop {
-            let call = || make.take().expect("`make` is called once")();
-            match self.store.put_with(call) {
-                Ok(gc) => {
-                    self.temporaries.note(gc.erase());
-                    return Ok(gc);
+            match put(store) {
+                Ok(Ok(gc)) => {
+                    temporaries.note(gc.erase());
+                    return Ok(Ok(gc));
                 }
-                Err(kind) => {
-                    let requested = requested_bytes(Layout::new::<T>());
-                    if !self.limit_was_raised(kind, requested) {
-                        let make = make.expect("`make` is not called when there is no room");
-                        return Err(self.alloc_error(make, kind, requested, type_name::<T>()));
-                    }
-                }
+                Ok(Err(error)) => return Ok(Err(error)),
+                Err(kind) => pressure.refused(store, kind, requested(), type_name)?,
             }
+        }
+    }
+
+    /// The error for an allocation that the list of temporaries has no room for.
+    #[cold]
+    #[inline(never)]
+    fn no_temporaries(&self, type_name: &'static str) -> AllocError {
+        AllocError {
+            value: (),
+            kind: AllocErrorKind::System,
+            used: self.store.committed_bytes(),
+            limit: self.store.limit,
+            requested: size_of::<u64>(),
+            type_name,
         }
     }
 

@@ -6,7 +6,7 @@
 use crate::builder::HeapBuilder;
 use crate::collect::Schedule;
 use crate::error::{HandleError, HeapError};
-use crate::limit::NearLimitCallback;
+use crate::limit::Pressure;
 use crate::raw::{AnyGc, Gc, NotDisjoint, Object, Store};
 use crate::roots::RootTable;
 use crate::scope::Temporaries;
@@ -85,13 +85,11 @@ use std::rc::Rc;
 /// ```
 pub struct Heap {
     pub(crate) store: Store,
-    /// A collection is due when `store.taken_bytes()` reaches this.
-    pub(crate) due: u64,
+    pub(crate) pressure: Pressure,
     pub(crate) temporaries: Temporaries,
     pub(crate) roots: Rc<RootTable>,
     pub(crate) schedule: Schedule,
     pub(crate) zeal: Zeal,
-    pub(crate) near_limit: Option<NearLimitCallback>,
 }
 
 impl Heap {
@@ -317,13 +315,13 @@ impl Heap {
         self.store.contains(gc.into().handle())
     }
 
-    /// What has to happen before an object is written to.
-    ///
-    /// Nothing, as long as each cycle stops the world and traces all of the heap. The one place where a collector that
-    /// does less would learn of writes.
+    /// What has to happen before an object is written to: the collector must learn of it, if a handle may be stored.
     #[inline(always)]
-    #[allow(clippy::unused_self)]
-    fn barrier<T: Object + ?Sized>(&mut self, _written: Gc<T>) {}
+    fn barrier<T: Object + ?Sized>(&mut self, written: Gc<T>) {
+        if T::HAS_EDGES {
+            self.store.before_write(written.handle());
+        }
+    }
 
     #[cold]
     #[inline(never)]

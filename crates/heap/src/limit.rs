@@ -1,10 +1,15 @@
 //! Limits: what happens when a heap may not, or cannot, grow.
 
+use crate::alloc::alloc_failed;
 use crate::error::{AllocError, AllocErrorKind};
 use crate::heap::Heap;
+use crate::raw::{Store, Vacancy, requested_bytes};
+use crate::trace::Trace;
+use std::alloc::Layout;
+use std::any::type_name;
 
 /// Called when the limit is reached; returns the new one.
-pub(crate) type NearLimitCallback = Box<dyn FnMut(NearLimit) -> usize>;
+type NearLimitCallback = Box<dyn FnMut(NearLimit) -> usize>;
 
 /// What a near-limit callback is told.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
@@ -41,7 +46,7 @@ impl Heap {
     /// ```
     pub fn set_limit(&mut self, limit: usize) {
         self.store.limit = limit;
-        self.reschedule();
+        self.limit_changed();
     }
 
     /// Sets a callback that is asked when an allocation runs into the limit, before it fails.
@@ -70,31 +75,64 @@ impl Heap {
     /// assert_eq!(error.limit, 192 << 10);
     /// ```
     pub fn on_near_limit(&mut self, callback: impl FnMut(NearLimit) -> usize + 'static) {
-        self.near_limit = Some(Box::new(callback));
+        self.pressure.near_limit = Some(Box::new(callback));
     }
+}
 
-    /// Whether the near-limit callback has made room for an allocation that failed.
-    pub(crate) fn limit_was_raised(&mut self, kind: AllocErrorKind, requested: usize) -> bool {
-        // What failed once will fail again soon: collect at the next safepoint.
-        self.due = 0;
-        let limit = self.store.limit;
-        let Some(callback) = self.near_limit.as_mut().filter(|_| kind == AllocErrorKind::Limit) else { return false };
-        let raised = callback(NearLimit { used: self.store.committed_bytes(), requested, limit });
-        if raised <= limit {
-            return false;
+/// What an allocation that finds no cell at hand turns to.
+#[derive(Default)]
+pub(crate) struct Pressure {
+    /// A collection is due when the store's `taken_bytes` reach this.
+    pub(crate) due: u64,
+    /// An allocation has failed, or nearly so, since the last collection.
+    pub(crate) failed: bool,
+    near_limit: Option<NearLimitCallback>,
+}
+
+impl Pressure {
+    /// Finds a cell, if need be after the callback has raised the limit.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn vacancy<T: Trace + 'static>(&mut self, store: &mut Store) -> Result<Vacancy, AllocError> {
+        loop {
+            match store.find_vacancy::<T>() {
+                Ok(vacancy) => return Ok(vacancy),
+                Err(kind) => self.refused(store, kind, requested_bytes(Layout::new::<T>()), type_name::<T>())?,
+            }
         }
-        self.set_limit(raised);
-        true
     }
 
-    /// The error for an allocation that failed for good.
-    pub(crate) fn alloc_error<T>(
-        &self,
-        value: T,
+    /// The same for the forms that panic.
+    #[cold]
+    #[inline(never)]
+    #[track_caller]
+    pub(crate) fn vacancy_or_panic<T: Trace + 'static>(&mut self, store: &mut Store) -> Vacancy {
+        self.vacancy::<T>(store).unwrap_or_else(|error| alloc_failed(&error))
+    }
+
+    /// What becomes of an allocation that was refused for `kind`: `Ok` if the limit has been raised, so that it should be
+    /// tried again, else its error.
+    pub(crate) fn refused(
+        &mut self,
+        store: &mut Store,
         kind: AllocErrorKind,
         requested: usize,
         type_name: &'static str,
-    ) -> AllocError<T> {
-        AllocError { value, kind, used: self.store.committed_bytes(), limit: self.store.limit, requested, type_name }
+    ) -> Result<(), AllocError> {
+        // What failed once will fail again soon: collect at the next safepoint.
+        self.due = self.due.min(store.taken_bytes());
+        self.failed = true;
+        let (used, limit) = (store.committed_bytes(), store.limit);
+        let error = AllocError { value: (), kind, used, limit, requested, type_name };
+        if kind != AllocErrorKind::Limit {
+            return Err(error);
+        }
+        let Some(callback) = &mut self.near_limit else { return Err(error) };
+        let raised = callback(NearLimit { used, requested, limit });
+        if raised <= limit {
+            return Err(error);
+        }
+        store.limit = raised;
+        Ok(())
     }
 }

@@ -5,7 +5,7 @@
 //! or fails leaves the heap as it was, with the elements made so far dropped.
 
 use crate::alloc::alloc_failed;
-use crate::error::{AllocError, AllocErrorKind, BuildError};
+use crate::error::{AllocError, BuildError};
 use crate::heap::Heap;
 use crate::raw::{Gc, requested_bytes};
 use crate::trace::Trace;
@@ -123,23 +123,8 @@ impl Heap {
         mut make: impl FnMut(usize) -> Result<T, E>,
     ) -> Result<Gc<[T]>, BuildError<E>> {
         let requested = || Layout::array::<T>(len).map_or(usize::MAX, requested_bytes);
-        if !self.temporaries.has_room() {
-            let error = self.alloc_error((), AllocErrorKind::System, size_of::<u64>(), type_name::<[T]>());
-            return Err(BuildError::Alloc(error));
-        }
-        loop {
-            match self.store.put_slice(len, &mut make) {
-                Ok(Ok(gc)) => {
-                    self.temporaries.note(gc.erase());
-                    return Ok(gc);
-                }
-                Ok(Err(error)) => return Err(BuildError::Element(error)),
-                Err(kind) if self.limit_was_raised(kind, requested()) => {}
-                Err(kind) => {
-                    return Err(BuildError::Alloc(self.alloc_error((), kind, requested(), type_name::<[T]>())));
-                }
-            }
-        }
+        let built = self.put_with(type_name::<[T]>(), requested, |store| store.put_slice(len, &mut make));
+        built.map_err(BuildError::Alloc)?.map_err(BuildError::Element)
     }
 
     /// Puts the items of an iterator into the heap, as many as its [`len`](ExactSizeIterator::len) says. Never collects.
@@ -240,19 +225,10 @@ impl Heap {
     /// assert!(heap.try_alloc_str("tumulus").is_err());
     /// ```
     pub fn try_alloc_str(&mut self, text: &str) -> Result<Gc<str>, AllocError> {
-        if !self.temporaries.has_room() {
-            return Err(self.alloc_error((), AllocErrorKind::System, size_of::<u64>(), type_name::<str>()));
-        }
-        let requested = requested_bytes(Layout::for_value(text));
-        loop {
-            match self.store.put_str(text) {
-                Ok(gc) => {
-                    self.temporaries.note(gc.erase());
-                    return Ok(gc);
-                }
-                Err(kind) if self.limit_was_raised(kind, requested) => {}
-                Err(kind) => return Err(self.alloc_error((), kind, requested, type_name::<str>())),
-            }
+        let requested = || requested_bytes(Layout::for_value(text));
+        match self.put_with(type_name::<str>(), requested, |store| store.put_str(text))? {
+            Ok(gc) => Ok(gc),
+            Err(never) => match never {},
         }
     }
 }

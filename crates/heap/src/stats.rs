@@ -37,11 +37,15 @@ pub struct Statistics {
     /// Bytes of cells and blocks that were allocated since the heap was made.
     pub allocated_bytes: u64,
     /// Objects that were alive after the last collection.
-    pub live_objects: usize,
+    pub live_objects: u64,
+    /// Old objects that were written to since the last collection, and that the next one looks at.
+    pub remembered_objects: usize,
     /// Objects that all collections together have freed.
     pub freed_objects: u64,
-    /// Collections that were completed.
+    /// Collections that were completed, minor ones included.
     pub collections: u64,
+    /// Minor collections that were completed.
+    pub minor_collections: u64,
     /// [`Root`](crate::Root)s that exist.
     pub roots: usize,
     /// Handles that open scopes hold.
@@ -49,6 +53,13 @@ pub struct Statistics {
 }
 
 impl Heap {
+    /// Bytes of the cells and blocks that hold an object.
+    pub(crate) fn used_bytes(&self) -> usize {
+        let totals = &self.schedule.totals;
+        let since = self.store.taken_bytes() - totals.taken_bytes;
+        totals.live_bytes + since as usize - self.store.unfilled_bytes()
+    }
+
     /// Sizes and counts. Takes time proportional to the number of types in the heap.
     ///
     /// ```
@@ -58,10 +69,9 @@ impl Heap {
     pub fn statistics(&self) -> Statistics {
         let totals = &self.schedule.totals;
         let unfilled = self.store.unfilled_bytes();
-        let since = (self.store.taken_bytes() - totals.taken_bytes) as usize;
         let committed_bytes = self.store.committed_bytes();
         Statistics {
-            used_bytes: totals.live_bytes + since - unfilled,
+            used_bytes: self.used_bytes(),
             committed_bytes,
             peak_committed_bytes: totals.peak_committed_bytes.max(committed_bytes),
             limit: self.store.limit,
@@ -69,8 +79,10 @@ impl Heap {
             scratch_bytes: self.store.scratch_bytes(),
             allocated_bytes: self.store.taken_bytes() - unfilled as u64,
             live_objects: totals.live_objects,
+            remembered_objects: self.store.remembered_objects(),
             freed_objects: totals.freed_objects,
             collections: totals.collections,
+            minor_collections: totals.minor_collections,
             roots: self.roots.len(),
             temporaries: self.temporaries.handles().len(),
         }

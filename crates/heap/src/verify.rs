@@ -129,6 +129,7 @@ impl Heap {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::raw::Extent;
     use crate::{Gc, Zeal};
 
     /// Corrupts a heap that has, besides the object in question, a dead neighbour of it.
@@ -240,8 +241,8 @@ mod tests {
         |heap, _, _| {
             let gone = heap.alloc("gone");
             let root = heap.root(gone);
-            heap.store.mark(|_| ());
-            heap.store.sweep();
+            heap.store.mark(Extent::Full, |_| ());
+            heap.store.sweep(Extent::Full);
             std::mem::forget(root);
         },
         Flaw::DeadRoot { .. }
@@ -261,8 +262,8 @@ mod tests {
         let mut heap = Heap::new();
         heap.scope(|heap| {
             heap.alloc(1_u8);
-            heap.store.mark(|_| ());
-            heap.store.sweep();
+            heap.store.mark(Extent::Full, |_| ());
+            heap.store.sweep(Extent::Full);
             let flaws = heap.verify().unwrap_err().flaws;
             assert!(matches!(flaws[..], [Flaw::DeadTemporary { .. }]), "{flaws:?}");
         });

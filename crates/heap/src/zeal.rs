@@ -25,6 +25,7 @@ pub(crate) const VARIABLE: &str = "TUMULUS_ZEAL";
 /// | `verify` | [`Heap::verify`](crate::Heap::verify) before and after each collection; a flaw panics |
 /// | `no-reuse` | a cell is never handed out twice |
 /// | `recheck` | what is marked is compared with a plain search of the heap; a difference panics |
+/// | `minor` | of the collections that `collect` and `every=N` force, seven in eight are minor ones |
 /// | `all` | `collect`, `poison`, `verify` and `recheck` |
 /// | `none` | nothing |
 ///
@@ -47,6 +48,8 @@ pub(crate) const VARIABLE: &str = "TUMULUS_ZEAL";
 pub struct Zeal {
     /// Collect at every so many safepoints, whether it is due or not.
     pub collect_every: Option<NonZeroU32>,
+    /// Of the collections that `collect_every` forces, make seven in eight minor ones.
+    pub minor: bool,
     /// Fill freed cells with a pattern, and check it when they are handed out.
     pub poison: bool,
     /// Verify the heap before and after each collection.
@@ -91,6 +94,7 @@ impl FromStr for Zeal {
             match word {
                 "none" => zeal = Zeal::none(),
                 "collect" => zeal.collect_every = Some(NonZeroU32::MIN),
+                "minor" => zeal.minor = true,
                 "poison" => zeal.poison = true,
                 "verify" => zeal.verify = true,
                 "no-reuse" => zeal.no_reuse = true,
@@ -117,7 +121,7 @@ impl FromStr for Zeal {
 /// A word that is not a zeal mode.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error(
-    "{word:?} is not a zeal mode; the modes are collect, every=N (N from 1), poison, verify, no-reuse, recheck, all, none"
+    "{word:?} is not a zeal mode; the modes are collect, every=N (N from 1), minor, poison, verify, no-reuse, recheck, all, none"
 )]
 pub struct ParseZealError {
     word: String,
@@ -129,9 +133,10 @@ mod tests {
 
     #[test]
     fn words_are_read_and_the_wrong_ones_named() {
-        let zeal: Zeal = "poison, every=7 verify,no-reuse,recheck".parse().unwrap();
+        let zeal: Zeal = "poison, every=7 verify,no-reuse,recheck,minor".parse().unwrap();
         let every = NonZeroU32::new(7);
-        assert_eq!(zeal, Zeal { collect_every: every, poison: true, verify: true, no_reuse: true, recheck: true });
+        let all = Zeal { collect_every: every, minor: true, poison: true, verify: true, no_reuse: true, recheck: true };
+        assert_eq!(zeal, all);
         assert_eq!("".parse(), Ok(Zeal::none()));
         assert_eq!("all,none".parse(), Ok(Zeal::none()));
         assert_eq!("all".parse::<Zeal>().unwrap().collect_every, NonZeroU32::new(1));

@@ -64,13 +64,15 @@ pub(super) fn set_live(page: &mut [Bits], stride: u32, from: u32, to: u32) {
     }
 }
 
-/// Sets the live bits of what has been handed out of a run.
-pub(super) fn publish(bits: &mut [Bits], stride: u32, run: Run) {
-    if run.start != run.next {
-        let page = page_of(run.start);
-        let first = page * PAGE_GRANULES;
-        set_live(&mut bits[page_words(page)], stride, run.start - first, run.next - first);
+/// Sets the live bits of what has been handed out of a run, and says how many objects that is.
+pub(super) fn publish(bits: &mut [Bits], stride: u32, run: Run) -> u64 {
+    if run.start == run.next {
+        return 0;
     }
+    let page = page_of(run.start);
+    let first = page * PAGE_GRANULES;
+    set_live(&mut bits[page_words(page)], stride, run.start - first, run.next - first);
+    u64::from((run.next - run.start) / stride)
 }
 
 /// The next run of free cells at or behind `from`, as granules of the page: where it begins and ends.

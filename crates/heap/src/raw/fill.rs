@@ -15,57 +15,64 @@ use super::sweep::{is_untouched, poison};
 use crate::error::AllocErrorKind;
 use crate::trace::Trace;
 use std::alloc::{Layout, alloc, dealloc};
+use std::any::TypeId;
+use std::convert::Infallible;
 use std::num::NonZeroU32;
 use std::ptr::{self, NonNull};
 
 /// A cell to put a value into: the next of the run in this slot.
-#[derive(Copy, Clone)]
-struct Vacancy {
+#[derive(Copy, Clone, Debug)]
+pub(crate) struct Vacancy {
     slot: usize,
     index: u32,
 }
 
 impl Store {
-    /// Puts a value into a cell, or gives it back.
+    /// Puts what `make` returns into a cell.
+    ///
+    /// When there is none at hand, `find` is asked for one, which it gets from [`Store::find_vacancy`], or for an error, and
+    /// `make` is not called then. It is a closure so that a caller can put all that is rare into a function of its own:
+    /// the value never leaves this one, so that the compiler builds it in registers or in its place.
     #[inline(always)]
-    pub(crate) fn put<T: Trace + 'static>(&mut self, value: T) -> Result<Gc<T>, (T, AllocErrorKind)> {
-        if const { shape_of::<T>().is_outline() } {
-            return self.put_outline(value);
-        }
-        match self.vacancy(T::INFO, const { shape_of::<T>() }) {
-            // SAFETY: the vacancy is a new one, for this type and shape.
-            Ok(vacancy) => Ok(unsafe { self.fill(vacancy, value) }),
-            Err(kind) => Err((value, kind)),
-        }
-    }
-
-    /// Puts what `make` returns into a cell. It is not called when there is no room.
-    #[inline(always)]
-    pub(crate) fn put_with<T: Trace + 'static>(&mut self, make: impl FnOnce() -> T) -> Result<Gc<T>, AllocErrorKind> {
-        if const { shape_of::<T>().is_outline() } {
-            return self.put_outline_with(make);
-        }
-        let vacancy = self.vacancy(T::INFO, const { shape_of::<T>() })?;
+    pub(crate) fn put<T: Trace + 'static, E>(
+        &mut self,
+        make: impl FnOnce() -> T,
+        find: impl FnOnce(&mut Store) -> Result<Vacancy, E>,
+    ) -> Result<Gc<T>, E> {
+        let vacancy = match self.vacancy_at_hand::<T>() {
+            Some(vacancy) => vacancy,
+            None => self.checked::<T, E>(find)?,
+        };
         // Nothing has changed yet, should this unwind.
         let value = make();
-        // SAFETY: the vacancy is a new one, for this type and shape, as `make` has no access to the store (I8).
+        // SAFETY: the vacancy is for this type and shape, and as it was found: `make` has no access to the store (I8).
         Ok(unsafe { self.fill(vacancy, value) })
     }
 
-    /// The cell that the next object of this type and shape goes into.
     #[inline(always)]
-    fn vacancy(&mut self, info: &'static TypeInfo, shape: Shape) -> Result<Vacancy, AllocErrorKind> {
-        if let Some((slot, run)) = self.spaces.expected(info.id(), shape)
-            && run.next != run.end
-        {
-            return Ok(Vacancy { slot, index: run.next });
-        }
-        self.vacancy_slow(info, shape)
+    fn vacancy_at_hand<T: Trace + 'static>(&self) -> Option<Vacancy> {
+        let (slot, run) = self.spaces.expected(TypeId::of::<T>(), const { shape_of::<T>() })?;
+        (run.next != run.end).then_some(Vacancy { slot, index: run.next })
     }
 
-    #[cold]
-    #[inline(never)]
-    fn vacancy_slow(&mut self, info: &'static TypeInfo, shape: Shape) -> Result<Vacancy, AllocErrorKind> {
+    /// Asks `find`, and makes sure that what it found is what was asked for.
+    #[inline(always)]
+    fn checked<T: Trace + 'static, E>(
+        &mut self,
+        find: impl FnOnce(&mut Store) -> Result<Vacancy, E>,
+    ) -> Result<Vacancy, E> {
+        let vacancy = find(self)?;
+        assert!(self.spaces.is_next(vacancy.slot, vacancy.index, TypeId::of::<T>(), const { shape_of::<T>() }));
+        Ok(vacancy)
+    }
+
+    /// Finds a cell for a value of a sized type.
+    pub(crate) fn find_vacancy<T: Trace + 'static>(&mut self) -> Result<Vacancy, AllocErrorKind> {
+        self.vacancy(T::INFO, const { shape_of::<T>() })
+    }
+
+    /// The cell that the next object of this type and shape goes into.
+    fn vacancy(&mut self, info: &'static TypeInfo, shape: Shape) -> Result<Vacancy, AllocErrorKind> {
         let slot = self.spaces.find(info, shape)?;
         let run = self.spaces.slot(slot).run;
         if run.next == run.end {
@@ -93,7 +100,8 @@ impl Store {
             }
             (page, from) = (self.pages.page(page).next, 0);
         };
-        bits::publish(&mut self.bits, stride, used_up);
+        self.published += bits::publish(&mut self.bits, stride, used_up);
+        self.spaces.slot_mut(slot).run.start = used_up.next;
         let (begin, end) = if let Some(run) = found {
             run
         } else {
@@ -102,6 +110,9 @@ impl Store {
         };
         let space = &mut self.spaces.list[at as usize];
         (space.search_page, space.search_from) = (page, end);
+        if space.young_page == 0 {
+            space.young_page = page;
+        }
         let first = page * PAGE_GRANULES;
         let run = Run { start: first + begin, next: first + begin, end: first + end };
         if self.zeal.poison {
@@ -166,35 +177,31 @@ impl Store {
             header.write(stamp);
             header.add(1).write(meta);
         }
-        self.spaces.slot_mut(vacancy.slot).run.next = vacancy.index + shape.stride();
+        self.spaces.advance(vacancy.slot, vacancy.index + shape.stride());
         // SAFETY: page 0 is never used, so no cell has index 0.
         Handle::new(unsafe { NonZeroU32::new_unchecked(vacancy.index) }, stamp)
     }
 
-    #[inline(never)]
-    fn put_outline<T: Trace + 'static>(&mut self, value: T) -> Result<Gc<T>, (T, AllocErrorKind)> {
-        let mut value = Some(value);
-        // The closure is called at most once, and only when the allocation succeeds.
-        match self.put_outline_with(|| value.take().expect("called once")) {
-            Ok(gc) => Ok(gc),
-            Err(kind) => Err((value.expect("not called when there is no room"), kind)),
-        }
+    /// Whether values of `T` are too large, or too aligned, for a cell.
+    #[inline(always)]
+    pub(crate) const fn is_outline<T>() -> bool {
+        shape_of::<T>().is_outline()
     }
 
-    #[inline(never)]
-    fn put_outline_with<T: Trace + 'static>(&mut self, make: impl FnOnce() -> T) -> Result<Gc<T>, AllocErrorKind> {
+    /// Puts what `make` returns into a block of its own. It is not called when there is no room.
+    pub(crate) fn put_outline<T: Trace + 'static>(
+        &mut self,
+        make: impl FnOnce() -> T,
+    ) -> Result<Result<Gc<T>, Infallible>, AllocErrorKind> {
+        assert!(Store::is_outline::<T>());
         let write = |payload: NonNull<u8>| {
             let value = make();
             // SAFETY: `place` gives memory for one `T`.
             unsafe { payload.cast::<T>().write(value) };
-            Ok::<(), std::convert::Infallible>(())
+            Ok::<(), Infallible>(())
         };
         // SAFETY: the closure writes one `T`.
-        match unsafe { self.place::<T, _>(Shape::OUTLINE, Layout::new::<T>(), 1, write) } {
-            Ok(Ok(gc)) => Ok(gc),
-            Ok(Err(never)) => match never {},
-            Err(kind) => Err(kind),
-        }
+        unsafe { self.place::<T, _>(Shape::OUTLINE, Layout::new::<T>(), 1, write) }
     }
 
     /// Puts a slice into the heap, each element of which is made by `make`, in order. When that fails or unwinds, the
@@ -233,19 +240,15 @@ impl Store {
     }
 
     /// Puts a string into the heap.
-    pub(crate) fn put_str(&mut self, text: &str) -> Result<Gc<str>, AllocErrorKind> {
+    pub(crate) fn put_str(&mut self, text: &str) -> Result<Result<Gc<str>, Infallible>, AllocErrorKind> {
         let layout = Layout::for_value(text);
         let write = |payload: NonNull<u8>| {
             // SAFETY: `place` gives memory for as many bytes, which is new and does not overlap the text.
             unsafe { payload.copy_from_nonoverlapping(NonNull::from(text).cast(), text.len()) };
-            Ok::<(), std::convert::Infallible>(())
+            Ok::<(), Infallible>(())
         };
         // SAFETY: the closure writes the bytes of a `str`.
-        match unsafe { self.place::<str, _>(slice_shape(layout, text.len()), layout, text.len(), write) } {
-            Ok(Ok(gc)) => Ok(gc),
-            Ok(Err(never)) => match never {},
-            Err(kind) => Err(kind),
-        }
+        unsafe { self.place::<str, _>(slice_shape(layout, text.len()), layout, text.len(), write) }
     }
 
     /// Makes room for a payload of `layout`, in a cell of `shape` or in a block, lets `write` fill it, and makes it an

@@ -10,42 +10,45 @@ use std::cmp::Ordering;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::marker::PhantomData;
-use std::num::NonZeroU32;
+use std::num::{NonZeroU32, NonZeroU64};
 
 /// Which cell, and which of the objects that live there one after the other.
+///
+/// One word rather than two halves, so that it is loaded, stored and compared in one go.
 #[derive(Copy, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Handle {
-    index: NonZeroU32,
-    stamp: u32,
+    /// The index in the lower half, which is never zero; the stamp in the upper.
+    bits: NonZeroU64,
 }
 
 impl Handle {
     /// A handle to the object that was just put into the cell at `index`, under `stamp`.
     #[inline(always)]
     pub(super) fn new(index: NonZeroU32, stamp: u32) -> Handle {
-        Handle { index, stamp }
+        Handle { bits: NonZeroU64::from(index) | u64::from(stamp) << 32 }
     }
 
     /// Where the cell is, in granules from the start of the cage.
     #[inline(always)]
     pub(crate) fn index(self) -> u32 {
-        self.index.get()
+        self.bits.get() as u32
     }
 
     /// The stamp of the object.
     #[inline(always)]
     pub(crate) fn stamp(self) -> u32 {
-        self.stamp
+        (self.bits.get() >> 32) as u32
     }
 
+    #[inline(always)]
     fn bits(self) -> u64 {
-        u64::from(self.stamp) << 32 | u64::from(self.index.get())
+        self.bits.get()
     }
 }
 
 impl fmt::Debug for Handle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "#{:x}@{}", self.index, self.stamp)
+        write!(f, "#{:x}@{}", self.index(), self.stamp())
     }
 }
 

@@ -4,6 +4,7 @@
 
 use super::bits::{self, ones, page_words};
 use super::classes;
+use super::cycle::Extent;
 use super::handle::{AnyGc, Handle};
 use super::layout::{CELL_STARTS, GRANULE, HEADER_BYTES, MAX_STRIDE, PAGE_GRANULES, PAGE_WORDS, page_of};
 use super::mark::cell;
@@ -78,7 +79,7 @@ impl Store {
 
     /// What marking should have marked, found by the plainest means: for the zeal that checks marking. Says an index
     /// that is marked and should not be, or the other way round.
-    pub(crate) fn check_marks(&self, roots: impl FnOnce(&mut Tracer<'_>)) -> Result<(), Flaw> {
+    pub(crate) fn check_marks(&self, extent: Extent, roots: impl FnOnce(&mut Tracer<'_>)) -> Result<(), Flaw> {
         let living: std::collections::HashMap<u32, AnyGc> =
             self.cells().map(|view| (view.handle.handle().index(), view.handle)).collect();
         let mut reached = HashSet::new();
@@ -94,7 +95,9 @@ impl Store {
         }
         for (&index, object) in &living {
             let marked = self.bits[bits::word_of(index)].mark & bits::bit_of(index) != 0;
-            if marked != reached.contains(&index) {
+            // A minor cycle takes what is old for alive.
+            let may_be_marked = extent == Extent::Young && marked;
+            if marked != reached.contains(&index) && !may_be_marked {
                 let type_name = self.type_of(object.handle()).map_or("?", TypeInfo::name);
                 return Err(Flaw::WrongMark { index, type_name, marked });
             }

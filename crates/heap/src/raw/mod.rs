@@ -34,12 +34,15 @@ mod object;
 mod pages;
 mod prefetch;
 mod region;
+mod remember;
 mod spaces;
 mod stamps;
 mod store;
 mod sweep;
 mod worklist;
 
+pub(crate) use cycle::Extent;
+pub(crate) use fill::Vacancy;
 pub use handle::{AnyGc, Gc, Handle};
 pub(crate) use layout::{PAGE_BYTES, requested_bytes};
 pub(crate) use mark::Marker;

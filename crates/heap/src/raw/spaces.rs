@@ -30,6 +30,7 @@ pub(super) struct Slot {
     id: TypeId,
     pub(super) run: Run,
     pub(super) space: u16,
+    /// The shape, as [`Shape::key`].
     key: u8,
     used: bool,
 }
@@ -45,28 +46,36 @@ pub(crate) struct Space {
     /// Where the search for the next run goes on: a page (0 when all have been searched), and a granule of it.
     pub(super) search_page: u32,
     pub(super) search_from: u32,
+    /// The first page that has been allocated in since the last sweep; 0 when none has. Those behind it, up to
+    /// `search_page`, are young as well.
+    pub(super) young_page: u32,
 }
 
 /// All spaces of a heap.
 #[derive(Debug)]
 pub(crate) struct Spaces {
-    /// A power of two of slots, at most half of them used, or none at all.
+    /// A power of two of slots, at most half of them used.
     slots: Box<[Slot]>,
+    /// **Invariant:** one less than the number of slots.
+    mask: usize,
     pub(super) list: Vec<Space>,
 }
 
 impl Spaces {
-    pub(super) fn new() -> Spaces {
-        Spaces { slots: Box::default(), list: Vec::new() }
+    /// No spaces, or `None` when the system refuses even the table.
+    pub(super) fn new() -> Option<Spaces> {
+        let slots = vacant(64)?;
+        Some(Spaces { mask: slots.len() - 1, slots, list: Vec::new() })
     }
 
     /// The slot of a type and shape, and its run, if it is where it should be. A miss says nothing: ask
     /// [`Spaces::find`].
     #[inline(always)]
     pub(super) fn expected(&self, id: TypeId, shape: Shape) -> Option<(usize, Run)> {
-        let at = slot_hash(id, shape.key()) & self.slots.len().wrapping_sub(1);
-        let slot = self.slots.get(at)?;
-        (slot.id == id && slot.key == shape.key() && slot.used).then_some((at, slot.run))
+        let at = slot_hash(id, shape.key()) & self.mask;
+        // SAFETY: there are `mask + 1` slots, always.
+        let slot = unsafe { self.slots.get_unchecked(at) };
+        (slot.id == id && slot.key == shape.key()).then_some((at, slot.run))
     }
 
     /// Where the slot of a type and shape is, which is made when there is none.
@@ -78,7 +87,15 @@ impl Spaces {
         if !self.slots[at].used {
             let space = u16::try_from(self.list.len()).map_err(|_| AllocErrorKind::TooManyTypes)?;
             self.list.try_reserve(1).map_err(|_| AllocErrorKind::System)?;
-            self.list.push(Space { info, shape, first_page: 0, last_page: 0, search_page: 0, search_from: 0 });
+            self.list.push(Space {
+                info,
+                shape,
+                first_page: 0,
+                last_page: 0,
+                search_page: 0,
+                search_from: 0,
+                young_page: 0,
+            });
             self.slots[at] = Slot { id: info.id(), run: Run::default(), space, key: shape.key(), used: true };
         }
         Ok(at)
@@ -86,6 +103,18 @@ impl Spaces {
 
     pub(super) fn slot(&self, at: usize) -> &Slot {
         &self.slots[at]
+    }
+
+    /// Whether `index` is the next free cell of the run at `at`, and that run is for this type and shape.
+    pub(super) fn is_next(&self, at: usize, index: u32, id: TypeId, shape: Shape) -> bool {
+        let slot = &self.slots[at];
+        slot.used && slot.id == id && slot.key == shape.key() && slot.run.next == index && index != slot.run.end
+    }
+
+    /// Moves the front of a run forward. The position came from `expected` or `find`.
+    #[inline(always)]
+    pub(super) fn advance(&mut self, at: usize, next: u32) {
+        self.slots[at & self.mask].run.next = next;
     }
 
     pub(super) fn slot_mut(&mut self, at: usize) -> &mut Slot {
@@ -106,28 +135,34 @@ impl Spaces {
 
     /// The slot that holds this key, or the free one where it belongs.
     fn probe(&self, id: TypeId, key: u8) -> usize {
-        let mask = self.slots.len() - 1;
-        let mut at = slot_hash(id, key) & mask;
+        let mut at = slot_hash(id, key) & self.mask;
         while self.slots[at].used && !(self.slots[at].id == id && self.slots[at].key == key) {
-            at = (at + 1) & mask;
+            at = (at + 1) & self.mask;
         }
         at
     }
 
     #[cold]
     fn grow(&mut self) -> Result<(), AllocErrorKind> {
-        let vacant = Slot { id: TypeId::of::<()>(), run: Run::default(), space: 0, key: 0, used: false };
-        let count = (self.slots.len() * 4).max(64);
-        let mut slots = Vec::new();
-        slots.try_reserve_exact(count).map_err(|_| AllocErrorKind::System)?;
-        slots.resize(count, vacant);
-        let old = std::mem::replace(&mut self.slots, slots.into_boxed_slice());
+        let slots = vacant(self.slots.len() * 4).ok_or(AllocErrorKind::System)?;
+        self.mask = slots.len() - 1;
+        let old = std::mem::replace(&mut self.slots, slots);
         for slot in old.into_iter().filter(|slot| slot.used) {
             let at = self.probe(slot.id, slot.key);
             self.slots[at] = slot;
         }
         Ok(())
     }
+}
+
+/// A table of `count` slots that belong to no type: nothing can be allocated as a [`Nothing`].
+fn vacant(count: usize) -> Option<Box<[Slot]>> {
+    enum Nothing {}
+    let vacant = Slot { id: TypeId::of::<Nothing>(), run: Run::default(), space: 0, key: 0, used: false };
+    let mut slots = Vec::new();
+    slots.try_reserve_exact(count).ok()?;
+    slots.resize(count, vacant);
+    Some(slots.into_boxed_slice())
 }
 
 /// A type's id is a hash already; the shape of a slice is folded in.
@@ -163,7 +198,7 @@ mod tests {
 
     #[test]
     fn finds_what_it_made_through_growth_and_collisions() {
-        let mut spaces = Spaces::new();
+        let mut spaces = Spaces::new().unwrap();
         let shapes: Vec<Shape> = (0..2040)
             .map(|size| Shape::of_slice(Layout::from_size_align(size, 1).unwrap()))
             .chain([Shape::OUTLINE])

@@ -12,6 +12,7 @@ use super::mark::cell;
 use super::object::{Object, TypeInfo};
 use super::pages::Pages;
 use super::region::{Region, Table};
+use super::remember::Remembered;
 use super::spaces::Spaces;
 use super::stamps::Stamps;
 use super::worklist::Worklist;
@@ -40,10 +41,15 @@ pub(crate) struct Store {
     pub(super) bits: Table<Bits>,
     pub(super) pages: Pages,
     pub(super) work: Worklist,
+    pub(super) remembered: Remembered,
     /// Bytes of the blocks that outline cells own.
     pub(super) block_bytes: usize,
     /// Bytes of cells and blocks that were taken for allocation, since the store was made.
     pub(super) taken_bytes: u64,
+    /// Objects whose live bits were set, since the store was made.
+    pub(super) published: u64,
+    /// Marks mean nothing, since a cycle was abandoned: the next one has to be a full one.
+    pub(super) marks_are_void: bool,
     /// What may be committed.
     pub(crate) limit: usize,
     pub(super) zeal: Zeal,
@@ -55,7 +61,7 @@ impl Store {
     pub(crate) fn new(limit: usize, zeal: Zeal) -> Result<Store, HeapError> {
         let stamps = Stamps::new().ok_or(HeapError::Stamps)?;
         let mut bytes = LARGEST_CAGE;
-        let (region, bits, pages) = loop {
+        let (region, bits, pages, remembered, spaces) = loop {
             if let Some(parts) = reserve(bytes) {
                 break parts;
             }
@@ -67,13 +73,16 @@ impl Store {
         Ok(Store {
             cage: region.start(),
             granules: bytes / GRANULE,
-            spaces: Spaces::new(),
+            spaces,
             stamps,
             bits,
             pages,
             work: Worklist::new(),
+            remembered,
             block_bytes: 0,
             taken_bytes: 0,
+            published: 0,
+            marks_are_void: false,
             limit,
             zeal,
             region,
@@ -107,6 +116,11 @@ impl Store {
         self.spaces.runs().map(|(_, run)| (run.end - run.next) as usize * GRANULE).sum()
     }
 
+    /// Old objects that were written to since the last cycle.
+    pub(crate) fn remembered_objects(&self) -> usize {
+        self.remembered.len()
+    }
+
     /// Bytes that a cycle's worklist holds from the system.
     pub(crate) fn scratch_bytes(&self) -> usize {
         self.work.arena_bytes()
@@ -119,8 +133,14 @@ impl Store {
 }
 
 /// Reserves a cage of `bytes` and the tables for it.
-fn reserve(bytes: usize) -> Option<(Region, Table<Bits>, Pages)> {
-    Some((Region::reserve(bytes)?, Table::reserve(bytes / GRANULE / 64)?, Pages::reserve(bytes / PAGE_BYTES)?))
+fn reserve(bytes: usize) -> Option<(Region, Table<Bits>, Pages, Remembered, Spaces)> {
+    Some((
+        Region::reserve(bytes)?,
+        Table::reserve(bytes / GRANULE / 64)?,
+        Pages::reserve(bytes / PAGE_BYTES)?,
+        Remembered::reserve(bytes / GRANULE)?,
+        Spaces::new()?,
+    ))
 }
 
 /// Access through handles.
@@ -139,6 +159,17 @@ impl Store {
         };
         // A stamp that fits was written for this very object (I4), so the cell holds a value of its type (I5).
         (stamp == handle.stamp()).then_some(cell)
+    }
+
+    /// Notes that the object of a valid handle is about to be written to.
+    ///
+    /// What was allocated since the last collection is young, and needs no note. Its stamp is the current one, so that this
+    /// is known from the handle alone.
+    #[inline(always)]
+    pub(crate) fn before_write(&mut self, handle: Handle) {
+        if handle.stamp() != self.stamps.current() {
+            self.remembered.insert(handle.index());
+        }
     }
 
     /// Whether the object of a handle is alive in this heap.

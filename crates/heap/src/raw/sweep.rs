@@ -22,11 +22,9 @@ const POISON: u8 = 0xdb;
 pub(crate) struct Swept {
     /// Objects that died.
     pub(crate) freed_objects: usize,
-    /// Objects that survived.
-    pub(crate) live_objects: usize,
-    /// Bytes of the cells that survived.
-    pub(crate) live_bytes: usize,
-    /// Bytes of the blocks that were freed.
+    /// Bytes of their cells and blocks.
+    pub(crate) freed_bytes: usize,
+    /// Bytes of their blocks alone.
     pub(super) freed_block_bytes: usize,
     /// The first panic that came out of a destructor.
     pub(crate) panic: Option<Box<dyn Any + Send>>,
@@ -39,7 +37,7 @@ pub(super) enum Remains {
     Poisoned,
 }
 
-/// Frees the cells of a page that are live and not marked, and counts the others.
+/// Frees the cells of a page that are live and not marked, and says how many are left.
 ///
 /// # Safety
 ///
@@ -52,8 +50,8 @@ pub(super) unsafe fn sweep_page(
     bits: &mut [Bits],
     remains: Remains,
     swept: &mut Swept,
-) -> bool {
-    let Some(info) = page.info else { return false };
+) -> u32 {
+    let Some(info) = page.info else { return 0 };
     let first = number * PAGE_GRANULES;
     let stride_bytes = usize::from(page.stride) * GRANULE;
     let mut dead = [0; PAGE_WORDS];
@@ -69,8 +67,7 @@ pub(super) unsafe fn sweep_page(
         }
     }
     swept.freed_objects += freed as usize;
-    swept.live_objects += live as usize;
-    swept.live_bytes += live as usize * stride_bytes;
+    swept.freed_bytes += freed as usize * stride_bytes;
 
     if freed > 0 && page.traits & DROPS != 0 {
         // SAFETY: the cells in `dead` held values of the page's type until now (I5, I6), and with their stamps and live
@@ -83,7 +80,7 @@ pub(super) unsafe fn sweep_page(
             unsafe { poison(cell(cage, index), stride_bytes) };
         }
     }
-    live == 0
+    live
 }
 
 /// Runs the destructors of the dead cells of a page and frees their blocks.
@@ -129,6 +126,7 @@ unsafe fn drop_cells(
         swept.panic.get_or_insert(panic);
     }
     swept.freed_block_bytes += freed_block_bytes;
+    swept.freed_bytes += freed_block_bytes;
 }
 
 /// The cells of a page that a bitmap names.
