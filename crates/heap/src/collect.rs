@@ -212,7 +212,7 @@ impl Heap {
         let used_bytes = self.used_bytes();
         let Heap { store, temporaries, roots: table, .. } = self;
         let trace_roots = |tracer: &mut Tracer<'_>| {
-            table.trace(tracer);
+            tracer.roots(table);
             temporaries.trace(tracer);
             roots.trace(tracer);
         };

@@ -224,12 +224,17 @@ pub enum BuildError<E> {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum HeapError {
-    /// The system refused even a small range of addresses.
-    #[error("the operating system refused address space for a heap ({smallest} bytes at least); raise `ulimit -v`")]
+    /// The system refused the range of addresses that a heap needs.
+    ///
+    /// All heaps of a process have ranges of one size: 64 GiB, of which about two thousand fit the address space at once,
+    /// or, where the first heap could not get as much, an eighth of what it could get.
+    #[error(
+        "the operating system refused {bytes} bytes of address space for a heap; drop other heaps or raise `ulimit -v`"
+    )]
     #[non_exhaustive]
     AddressSpace {
-        /// The smallest range that was tried.
-        smallest: usize,
+        /// The size of the range.
+        bytes: usize,
     },
     /// The process has used all its stamps.
     #[error("the process has used all its 2^32 stamps, so that a new heap could not tell its objects apart")]

@@ -1,60 +1,15 @@
 //! Persistent roots: handles that keep their object alive for as long as they exist.
 //!
 //! The table is a slot map that the heap and each [`Root`] share, so that a root can be cloned and dropped wherever it
-//! is, with or without the heap at hand, and in either order. The table is borrowed for single operations only, none of
-//! which runs user code.
+//! is, with or without the heap at hand, and in either order. It is in `raw/root_table.rs`.
 
 use crate::heap::Heap;
-use crate::raw::{AnyGc, Gc, Object};
-use crate::trace::Tracer;
+use crate::raw::{Gc, Object, RootTable};
 use crate::{HandleError, RootError};
-use slotmap::{DefaultKey, SlotMap};
-use std::cell::RefCell;
+use slotmap::DefaultKey;
 use std::fmt;
 use std::ops::{Index, IndexMut};
 use std::rc::Rc;
-
-/// More slots than this a slot map cannot tell apart.
-const MOST_ROOTS: usize = u32::MAX as usize - 2;
-
-/// The handle table of a heap.
-#[derive(Debug, Default)]
-pub(crate) struct RootTable {
-    slots: RefCell<SlotMap<DefaultKey, AnyGc>>,
-}
-
-impl RootTable {
-    #[inline]
-    fn insert(&self, handle: AnyGc) -> Result<DefaultKey, RootError> {
-        let mut slots = self.slots.borrow_mut();
-        if slots.len() == slots.capacity() {
-            make_room(&mut slots)?;
-        }
-        Ok(slots.insert(handle))
-    }
-
-    pub(crate) fn trace(&self, tracer: &mut Tracer<'_>) {
-        for handle in self.slots.borrow().values() {
-            tracer.any_edge(*handle);
-        }
-    }
-
-    pub(crate) fn handles(&self) -> Vec<AnyGc> {
-        self.slots.borrow().values().copied().collect()
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        self.slots.borrow().len()
-    }
-}
-
-#[cold]
-fn make_room(slots: &mut SlotMap<DefaultKey, AnyGc>) -> Result<(), RootError> {
-    if slots.len() >= MOST_ROOTS {
-        return Err(RootError::Full { roots: slots.len() });
-    }
-    slots.try_reserve(1).map_err(|_| RootError::System { roots: slots.len() })
-}
 
 /// A handle that keeps its object alive.
 ///
@@ -114,8 +69,8 @@ impl<T: Object + ?Sized> Clone for Root<T> {
     /// If the table is full, or the system has no memory for it.
     fn clone(&self) -> Root<T> {
         match self.table.insert(self.handle.erase()) {
-            Ok(key) => Root { table: Rc::clone(&self.table), key, handle: self.handle },
-            Err(error) => panic!("{error}"),
+            Some(key) => Root { table: Rc::clone(&self.table), key, handle: self.handle },
+            None => panic!("{}", self.table.no_room()),
         }
     }
 }
@@ -123,7 +78,7 @@ impl<T: Object + ?Sized> Clone for Root<T> {
 impl<T: Object + ?Sized> Drop for Root<T> {
     #[inline]
     fn drop(&mut self) {
-        self.table.slots.borrow_mut().remove(self.key);
+        self.table.remove(self.key);
     }
 }
 
@@ -155,10 +110,13 @@ impl Heap {
     #[inline]
     #[track_caller]
     pub fn root<T: Object + ?Sized>(&mut self, gc: Gc<T>) -> Root<T> {
-        match self.try_root(gc) {
-            Ok(root) => root,
-            Err(error) => cannot_root(&error),
+        // Not by way of `try_root`, whose result would go through memory.
+        if self.store.contains(gc.handle())
+            && let Some(key) = self.roots.insert(gc.erase())
+        {
+            return Root { table: Rc::clone(&self.roots), key, handle: gc };
         }
+        self.cannot_root(gc)
     }
 
     /// Makes a root of a handle, or says why not.
@@ -182,16 +140,19 @@ impl Heap {
         if !self.store.contains(gc.handle()) {
             return Err(RootError::Handle(self.stale::<T>(gc)));
         }
-        let key = self.roots.insert(gc.erase())?;
+        let key = self.roots.insert(gc.erase()).ok_or_else(|| self.roots.no_room())?;
         Ok(Root { table: Rc::clone(&self.roots), key, handle: gc })
     }
-}
 
-#[cold]
-#[inline(never)]
-#[track_caller]
-fn cannot_root(error: &RootError) -> ! {
-    panic!("{error}")
+    #[cold]
+    #[inline(never)]
+    #[track_caller]
+    fn cannot_root<T: Object + ?Sized>(&self, gc: Gc<T>) -> ! {
+        if self.store.contains(gc.handle()) {
+            panic!("{}", self.roots.no_room());
+        }
+        self.panic_stale(gc)
+    }
 }
 
 impl<T: Object + ?Sized> Index<&Root<T>> for Heap {

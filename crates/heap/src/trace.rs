@@ -8,7 +8,7 @@ mod leaves;
 mod pointers;
 mod tuples;
 
-use crate::raw::{AnyGc, Gc, Marker, Object};
+use crate::raw::{AnyGc, Gc, Marker, Object, RootTable};
 use std::fmt;
 
 /// Types that can tell the collector which handles they contain.
@@ -95,6 +95,14 @@ impl<'t> Tracer<'t> {
     /// A tracer that hands each edge to `visit`.
     pub(crate) fn visiting(visit: &'t mut dyn FnMut(AnyGc)) -> Tracer<'t> {
         Tracer { sink: Sink::Visit(visit) }
+    }
+
+    /// Reports all persistent roots.
+    pub(crate) fn roots(&mut self, table: &RootTable) {
+        match &mut self.sink {
+            Sink::Mark(marker) => marker.roots(table),
+            Sink::Visit(visit) => table.handles().into_iter().for_each(visit),
+        }
     }
 
     /// Reports one handle. Reporting one twice, or a stale one, does no harm.

@@ -21,6 +21,16 @@ pub(crate) struct Bits {
 // SAFETY: two numbers.
 unsafe impl Zeroed for Bits {}
 
+/// The bits of one page.
+pub(super) type PageBits = [Bits; PAGE_WORDS];
+
+/// The bits of a page in the table.
+#[inline(always)]
+pub(super) fn of_page(table: &mut [Bits], page: u32) -> &mut PageBits {
+    let first = page as usize * PAGE_WORDS;
+    table[first..].first_chunk_mut().expect("a page in use is inside the table")
+}
+
 /// The word of the table that an index belongs to.
 #[inline(always)]
 pub(super) const fn word_of(index: u32) -> usize {
@@ -53,30 +63,41 @@ pub(super) fn ones(mut word: u64) -> impl Iterator<Item = u32> {
 }
 
 /// Sets the live bits of the cells in `from..to`, granules of one page.
-pub(super) fn set_live(page: &mut [Bits], stride: u32, from: u32, to: u32) {
+#[inline]
+pub(super) fn set_live(page: &mut PageBits, stride: u32, from: u32, to: u32) {
     debug_assert!(from < to && to <= PAGE_GRANULES && from.is_multiple_of(stride) && to.is_multiple_of(stride));
     let starts = &CELL_STARTS[stride as usize];
-    for word in from / 64..=(to - 1) / 64 {
-        let base = word * 64;
-        let after = !0 << from.saturating_sub(base);
-        let before = !0 >> (base + 64).saturating_sub(to).min(63);
-        page[word as usize].live |= starts[word as usize] & after & before;
+    let (first, last) = (word_of(from) % PAGE_WORDS, word_of(to - 1) % PAGE_WORDS);
+    let (head, tail) = (!0 << (from % 64), !0 >> (63 - (to - 1) % 64));
+    if first == last {
+        page[first].live |= starts[first] & head & tail;
+        return;
+    }
+    page[first].live |= starts[first] & head;
+    for word in first + 1..last {
+        page[word].live |= starts[word];
+    }
+    page[last].live |= starts[last] & tail;
+}
+
+/// Sets the live bits of what has been handed out of a run.
+#[inline]
+pub(super) fn publish(page: &mut PageBits, stride: u32, run: Run) {
+    if run.start != run.next {
+        let first = page_of(run.start) * PAGE_GRANULES;
+        set_live(page, stride, run.start - first, run.next - first);
     }
 }
 
-/// Sets the live bits of what has been handed out of a run, and says how many objects that is.
-pub(super) fn publish(bits: &mut [Bits], stride: u32, run: Run) -> u64 {
-    if run.start == run.next {
-        return 0;
-    }
-    let page = page_of(run.start);
-    let first = page * PAGE_GRANULES;
-    set_live(&mut bits[page_words(page)], stride, run.start - first, run.next - first);
-    u64::from((run.next - run.start) / stride)
+/// The granules of a word of the table at which cells of this stride start.
+#[inline(always)]
+pub(super) fn starts(stride: u32, word: usize) -> u64 {
+    CELL_STARTS[stride as usize][word % PAGE_WORDS]
 }
 
 /// The next run of free cells at or behind `from`, as granules of the page: where it begins and ends.
-pub(super) fn next_free_run(page: &[Bits], stride: u32, from: u32) -> Option<(u32, u32)> {
+#[inline]
+pub(super) fn next_free_run(page: &PageBits, stride: u32, from: u32) -> Option<(u32, u32)> {
     if from >= PAGE_GRANULES {
         return None;
     }

@@ -6,9 +6,9 @@
 //! marks and sweeps only what was allocated since the last cycle.
 
 use super::bits::{self, Bits, bit_of, page_words, word_of};
-use super::layout::cells_per_page;
+use super::layout::{cells_per_page, page_of};
 use super::mark::{self, Marker};
-use super::spaces::Run;
+use super::spaces::{Run, Space};
 use super::store::Store;
 use super::sweep::{Remains, Swept, sweep_page};
 use crate::trace::{Sink, Tracer};
@@ -25,15 +25,18 @@ pub(crate) enum Extent {
 impl Store {
     /// Brings the live bits up to date with what has been handed out.
     pub(crate) fn publish(&mut self) {
-        for (space, run) in self.spaces.runs_mut() {
-            self.published += bits::publish(&mut self.bits, space.shape.stride(), *run);
+        let bits = &mut self.bits;
+        self.spaces.each_mut(|space, run| {
+            bits::publish(bits::of_page(bits, page_of(run.start)), space.shape.stride(), *run);
+            space.published_granules += u64::from(run.next - run.start);
             run.start = run.next;
-        }
+        });
     }
 
     /// Objects that were published since the store was made. All that were allocated, right after a cycle.
     pub(crate) fn published(&self) -> u64 {
-        self.published
+        let objects = |space: &Space| space.published_granules / u64::from(space.shape.stride());
+        self.spaces.list.iter().map(objects).sum()
     }
 
     /// Whether the next cycle has to be a full one.
@@ -93,7 +96,7 @@ impl Store {
     pub(crate) fn sweep(&mut self, extent: Extent) -> Swept {
         // Before a freed cell can be handed out again (I4).
         self.stamps.advance();
-        for (_, run) in self.spaces.runs_mut() {
+        for run in self.spaces.runs_mut() {
             *run = Run::default();
         }
         let mut swept = Swept::default();

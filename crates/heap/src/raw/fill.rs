@@ -4,7 +4,7 @@
 //! the value, and that has no access to the store. A cell becomes an object in the last step of all, [`Store::commit`]:
 //! whatever fails or unwinds before it leaves a free cell.
 
-use super::bits::{self, page_words};
+use super::bits::{self, word_of};
 use super::handle::{Gc, Handle};
 use super::layout::{GRANULE, HEADER_BYTES, PAGE_BYTES, PAGE_GRANULES, Shape, payload_offset};
 use super::mark::cell;
@@ -72,7 +72,18 @@ impl Store {
     }
 
     /// The cell that the next object of this type and shape goes into.
+    #[inline]
     fn vacancy(&mut self, info: &'static TypeInfo, shape: Shape) -> Result<Vacancy, AllocErrorKind> {
+        if let Some((slot, run)) = self.spaces.expected(info.id(), shape)
+            && let Some(index) = self.next_run_nearby(slot, run, shape.stride())
+        {
+            return Ok(Vacancy { slot, index });
+        }
+        self.vacancy_elsewhere(info, shape)
+    }
+
+    #[inline(never)]
+    fn vacancy_elsewhere(&mut self, info: &'static TypeInfo, shape: Shape) -> Result<Vacancy, AllocErrorKind> {
         let slot = self.spaces.find(info, shape)?;
         let run = self.spaces.slot(slot).run;
         if run.next == run.end {
@@ -81,45 +92,72 @@ impl Store {
         Ok(Vacancy { slot, index: self.spaces.slot(slot).run.next })
     }
 
+    /// The first cell of the next run, if that begins and ends in the word in which the run that is used up lies: the case
+    /// that counts where free cells are scattered among the living.
+    #[inline]
+    fn next_run_nearby(&mut self, at: usize, used_up: Run, stride: u32) -> Option<u32> {
+        let word = word_of(used_up.end);
+        if used_up.next != used_up.end || word_of(used_up.start) != word || self.zeal.poison {
+            return None;
+        }
+        let bits = self.bits.get_mut(word)?;
+        let from = !0 << (used_up.end % 64);
+        let handed_out = bits::starts(stride, word) & (!0 << (used_up.start % 64)) & !from;
+        let live = bits.live | handed_out;
+        let free = bits::starts(stride, word) & !live & from;
+        let begin = free.trailing_zeros();
+        let after = live & (!0_u64).checked_shl(begin)?;
+        if after == 0 {
+            return None;
+        }
+        bits.live = live;
+        let (first, end) = (word as u32 * 64, after.trailing_zeros());
+        let owner = self.spaces.slot(at).space as usize;
+        let space = &mut self.spaces.list[owner];
+        space.published_granules += u64::from(used_up.end - used_up.start);
+        space.search_from = (first + end) % PAGE_GRANULES;
+        self.taken_bytes += u64::from(end - begin) * GRANULE as u64;
+        self.spaces.slot_mut(at).run = Run { start: first + begin, next: first + begin, end: first + end };
+        Some(first + begin)
+    }
+
     /// Finds the next run of free cells for a slot whose run is used up.
-    fn next_run(&mut self, slot: usize) -> Result<(), AllocErrorKind> {
+    fn next_run(&mut self, at: usize) -> Result<(), AllocErrorKind> {
         if self.stamps.current() == 0 {
             return Err(AllocErrorKind::Stamps);
         }
-        let (used_up, at) = (self.spaces.slot(slot).run, self.spaces.slot(slot).space);
-        let space = &self.spaces.list[at as usize];
+        let slot = self.spaces.slot(at);
+        let (used_up, owner) = (slot.run, slot.space);
+        let space = &mut self.spaces.list[owner as usize];
         let (info, shape) = (space.info, space.shape);
-        let stride = shape.stride();
         let (mut page, mut from) = (space.search_page, space.search_from);
-        let found = loop {
+        if page != 0 {
+            // The run that is used up lies in this page, if there is one.
+            bits::publish(bits::of_page(&mut self.bits, page), shape.stride(), used_up);
+            space.published_granules += u64::from(used_up.next - used_up.start);
+            self.spaces.slot_mut(at).run.start = used_up.next;
+        }
+        let (begin, end) = loop {
             if page == 0 {
-                break None;
+                (page, from) = (self.take_page(info, shape, owner)?, 0);
             }
-            if let Some(run) = bits::next_free_run(&self.bits[page_words(page)], stride, from) {
-                break Some(run);
+            match bits::next_free_run(bits::of_page(&mut self.bits, page), shape.stride(), from) {
+                Some(found) => break found,
+                None => (page, from) = (self.pages.page(page).next, 0),
             }
-            (page, from) = (self.pages.page(page).next, 0);
         };
-        self.published += bits::publish(&mut self.bits, stride, used_up);
-        self.spaces.slot_mut(slot).run.start = used_up.next;
-        let (begin, end) = if let Some(run) = found {
-            run
-        } else {
-            page = self.take_page(info, shape, at)?;
-            (0, PAGE_GRANULES / stride * stride)
-        };
-        let space = &mut self.spaces.list[at as usize];
+        let space = &mut self.spaces.list[owner as usize];
         (space.search_page, space.search_from) = (page, end);
         if space.young_page == 0 {
             space.young_page = page;
         }
         let first = page * PAGE_GRANULES;
         let run = Run { start: first + begin, next: first + begin, end: first + end };
+        self.taken_bytes += u64::from(run.end - run.start) * GRANULE as u64;
+        self.spaces.slot_mut(at).run = run;
         if self.zeal.poison {
             self.check_poison(info, run, shape);
         }
-        self.taken_bytes += u64::from(run.end - run.start) * GRANULE as u64;
-        self.spaces.slot_mut(slot).run = run;
         Ok(())
     }
 
@@ -154,32 +192,36 @@ impl Store {
     /// The vacancy was found for this type and shape, and nothing has happened to the store since.
     #[inline(always)]
     unsafe fn fill<T: Trace + 'static>(&mut self, vacancy: Vacancy, value: T) -> Gc<T> {
-        // SAFETY: the cell is free, of this shape, and in a page of this type, so that the payload fits at its offset.
+        let cage = self.cage;
+        // SAFETY: the cell is free, of this shape, and in a page of this type, so that the payload fits at its offset. It is
+        // written right behind `commit`, with nothing between the two that could unwind.
         unsafe {
-            let cell = cell(self.cage, vacancy.index);
-            cell.add(const { payload_offset(align_of::<T>()) }).cast::<T>().write(value);
-            Gc::new(self.commit(vacancy, const { shape_of::<T>() }, 0))
+            let handle = self.commit(vacancy, const { shape_of::<T>() }, 0);
+            cell(cage, vacancy.index).add(const { payload_offset(align_of::<T>()) }).cast::<T>().write(value);
+            Gc::new(handle)
         }
     }
 
-    /// Makes an object of the cell whose payload has just been written.
+    /// Makes an object of a cell: takes it out of its run, and writes the header.
     ///
     /// # Safety
     ///
-    /// As for `fill`; the payload of the cell is a value of the type, and `meta` is what goes with it.
+    /// As for `fill`; the payload of the cell is a value of the type by the time anything else happens to the store, and
+    /// `meta` is what goes with it.
     #[inline(always)]
     unsafe fn commit(&mut self, vacancy: Vacancy, shape: Shape, meta: u32) -> Handle {
-        let stamp = self.stamps.current();
+        let (stamp, cage) = (self.stamps.current(), self.cage);
         debug_assert_ne!(stamp, 0, "a run outlived the stamp it was found under");
-        // SAFETY: the header of the cell is its first eight bytes, aligned to sixteen.
-        unsafe {
-            let header = cell(self.cage, vacancy.index).cast::<u32>();
-            header.write(stamp);
-            header.add(1).write(meta);
-        }
         self.spaces.advance(vacancy.slot, vacancy.index + shape.stride());
-        // SAFETY: page 0 is never used, so no cell has index 0.
-        Handle::new(unsafe { NonZeroU32::new_unchecked(vacancy.index) }, stamp)
+        let mut header = [0; 8];
+        header[..4].copy_from_slice(&stamp.to_ne_bytes());
+        header[4..].copy_from_slice(&meta.to_ne_bytes());
+        // SAFETY: the header of the cell is its first eight bytes, aligned to sixteen. Page 0 is never used, so that no cell
+        // has index 0.
+        unsafe {
+            cell(cage, vacancy.index).cast::<u64>().write(u64::from_ne_bytes(header));
+            Handle::new(NonZeroU32::new_unchecked(vacancy.index), stamp)
+        }
     }
 
     /// Whether values of `T` are too large, or too aligned, for a cell.

@@ -328,11 +328,11 @@ mod seeded {
         }
 
         pub(crate) fn corrupt_run<T: crate::Object>(&mut self, _like: Gc<T>) {
-            for (space, run) in self.spaces.runs_mut() {
+            self.spaces.each_mut(|space, run| {
                 if space.info.id() == std::any::TypeId::of::<T>() {
                     run.end += 1;
                 }
-            }
+            });
         }
 
         pub(crate) fn corrupt_last_page(&mut self) {

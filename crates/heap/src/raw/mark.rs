@@ -13,6 +13,7 @@ use super::handle::Handle;
 use super::layout::{GRANULE, PAGE_GRANULES, PAGE_WORDS, page_of};
 use super::object::{Object, TypeInfo};
 use super::pages::{EDGES, Page};
+use super::root_table::RootTable;
 use super::worklist::Worklist;
 use crate::trace::{Sink, Tracer};
 use std::ptr::{self, NonNull};
@@ -32,6 +33,11 @@ impl Marker<'_> {
         if self.mark(handle.index()) {
             self.work.push(handle.index());
         }
+    }
+
+    /// Follows the edges of the handle table.
+    pub(crate) fn roots(&mut self, table: &RootTable) {
+        table.mark_all(self);
     }
 
     /// Follows an edge to an object whose type is known to have none: it is marked, and not touched.

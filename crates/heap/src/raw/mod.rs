@@ -5,7 +5,7 @@
 //! checks those that can be checked.
 //!
 //! - **I1, borders.** A page number has one stride in all heaps of the process, for ever (`classes.rs`). Cells start
-//!   at the multiples of the stride from the start of the page.
+//!   at the multiples of the stride from the start of the page. The cages of all heaps are of one size (`store.rs`).
 //! - **I2, handles.** A handle is made only by `Store::commit`, for a cell that it has just filled (`handle.rs`).
 //! - **I3, headers.** The first four bytes at a cell border are the stamp of the object in the cell, or zero. They are
 //!   written by `Store::commit` and by the sweep, and by nothing else.
@@ -35,6 +35,7 @@ mod pages;
 mod prefetch;
 mod region;
 mod remember;
+mod root_table;
 mod spaces;
 mod stamps;
 mod store;
@@ -47,5 +48,6 @@ pub use handle::{AnyGc, Gc, Handle};
 pub(crate) use layout::{PAGE_BYTES, requested_bytes};
 pub(crate) use mark::Marker;
 pub use object::Object;
+pub(crate) use root_table::RootTable;
 pub(crate) use stamps::leave_only;
 pub(crate) use store::{NotDisjoint, Store};

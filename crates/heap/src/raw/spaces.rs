@@ -46,6 +46,8 @@ pub(crate) struct Space {
     /// Where the search for the next run goes on: a page (0 when all have been searched), and a granule of it.
     pub(super) search_page: u32,
     pub(super) search_from: u32,
+    /// Granules of the cells whose live bits were set, since the heap was made.
+    pub(super) published_granules: u64,
     /// The first page that has been allocated in since the last sweep; 0 when none has. Those behind it, up to
     /// `search_page`, are young as well.
     pub(super) young_page: u32,
@@ -95,6 +97,7 @@ impl Spaces {
                 search_page: 0,
                 search_from: 0,
                 young_page: 0,
+                published_granules: 0,
             });
             self.slots[at] = Slot { id: info.id(), run: Run::default(), space, key: shape.key(), used: true };
         }
@@ -114,7 +117,8 @@ impl Spaces {
     /// Moves the front of a run forward. The position came from `expected` or `find`.
     #[inline(always)]
     pub(super) fn advance(&mut self, at: usize, next: u32) {
-        self.slots[at & self.mask].run.next = next;
+        // SAFETY: there are `mask + 1` slots, always.
+        unsafe { self.slots.get_unchecked_mut(at & self.mask).run.next = next };
     }
 
     pub(super) fn slot_mut(&mut self, at: usize) -> &mut Slot {
@@ -128,9 +132,15 @@ impl Spaces {
     }
 
     /// The runs with their spaces, to be changed.
-    pub(super) fn runs_mut(&mut self) -> impl Iterator<Item = (&Space, &mut Run)> {
-        let list = &self.list;
-        self.slots.iter_mut().filter(|slot| slot.used).map(|slot| (&list[slot.space as usize], &mut slot.run))
+    pub(super) fn runs_mut(&mut self) -> impl Iterator<Item = &mut Run> {
+        self.slots.iter_mut().filter(|slot| slot.used).map(|slot| &mut slot.run)
+    }
+
+    /// Calls `visit` with each space and its run.
+    pub(super) fn each_mut(&mut self, mut visit: impl FnMut(&mut Space, &mut Run)) {
+        for slot in self.slots.iter_mut().filter(|slot| slot.used) {
+            visit(&mut self.list[slot.space as usize], &mut slot.run);
+        }
     }
 
     /// The slot that holds this key, or the free one where it belongs.

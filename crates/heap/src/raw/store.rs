@@ -18,6 +18,7 @@ use super::stamps::Stamps;
 use super::worklist::Worklist;
 use crate::error::{HandleError, HandleName, HeapError};
 use crate::zeal::Zeal;
+use parking_lot::Mutex;
 use std::any::{TypeId, type_name};
 use std::mem::MaybeUninit;
 use std::ptr::NonNull;
@@ -29,13 +30,18 @@ const LARGEST_CAGE: usize = 64 << 30;
 const LARGEST_CAGE: usize = 4 << 20;
 /// The smallest cage that is tried when the system refuses larger ones.
 const SMALLEST_CAGE: usize = 4 << 20;
+/// Where address space is scarce, a heap takes this part of what it could get, and leaves the rest to others.
+const SHARE: usize = 8;
+
+/// The size of every cage of this process, in bytes; 0 until the first is made. As all are of one size, the index of a
+/// handle is inside the cage of any heap, and need not be compared with its end.
+static CAGE_BYTES: Mutex<usize> = Mutex::new(0);
 
 /// Cells, the values in them, and the tables beside them.
 #[derive(Debug)]
 pub(crate) struct Store {
-    /// Where the cells are: the start of `region`, and its length in granules.
+    /// Where the cells are: the start of `region`.
     pub(super) cage: NonNull<u8>,
-    pub(super) granules: usize,
     pub(super) spaces: Spaces,
     pub(super) stamps: Stamps,
     pub(super) bits: Table<Bits>,
@@ -46,8 +52,6 @@ pub(crate) struct Store {
     pub(super) block_bytes: usize,
     /// Bytes of cells and blocks that were taken for allocation, since the store was made.
     pub(super) taken_bytes: u64,
-    /// Objects whose live bits were set, since the store was made.
-    pub(super) published: u64,
     /// Marks mean nothing, since a cycle was abandoned: the next one has to be a full one.
     pub(super) marks_are_void: bool,
     /// What may be committed.
@@ -60,19 +64,9 @@ impl Store {
     /// A store with nothing in it.
     pub(crate) fn new(limit: usize, zeal: Zeal) -> Result<Store, HeapError> {
         let stamps = Stamps::new().ok_or(HeapError::Stamps)?;
-        let mut bytes = LARGEST_CAGE;
-        let (region, bits, pages, remembered, spaces) = loop {
-            if let Some(parts) = reserve(bytes) {
-                break parts;
-            }
-            bytes /= 2;
-            if bytes < SMALLEST_CAGE {
-                return Err(HeapError::AddressSpace { smallest: SMALLEST_CAGE });
-            }
-        };
+        let (region, bits, pages, remembered, spaces) = reserve()?;
         Ok(Store {
             cage: region.start(),
-            granules: bytes / GRANULE,
             spaces,
             stamps,
             bits,
@@ -81,7 +75,6 @@ impl Store {
             remembered,
             block_bytes: 0,
             taken_bytes: 0,
-            published: 0,
             marks_are_void: false,
             limit,
             zeal,
@@ -132,8 +125,29 @@ impl Store {
     }
 }
 
-/// Reserves a cage of `bytes` and the tables for it.
-fn reserve(bytes: usize) -> Option<(Region, Table<Bits>, Pages, Remembered, Spaces)> {
+/// A cage and the tables for it.
+type Parts = (Region, Table<Bits>, Pages, Remembered, Spaces);
+
+/// Reserves a cage of the size that all have, or of the largest that the system grants if this is the first.
+fn reserve() -> Result<Parts, HeapError> {
+    let mut cage_bytes = CAGE_BYTES.lock();
+    if *cage_bytes != 0 {
+        return reserve_of(*cage_bytes).ok_or(HeapError::AddressSpace { bytes: *cage_bytes });
+    }
+    let mut bytes = LARGEST_CAGE;
+    while bytes >= SMALLEST_CAGE {
+        if reserve_of(bytes).is_some() {
+            let granted = if bytes == LARGEST_CAGE { bytes } else { (bytes / SHARE).max(SMALLEST_CAGE) };
+            let parts = reserve_of(granted).ok_or(HeapError::AddressSpace { bytes: granted })?;
+            *cage_bytes = granted;
+            return Ok(parts);
+        }
+        bytes /= 2;
+    }
+    Err(HeapError::AddressSpace { bytes: SMALLEST_CAGE })
+}
+
+fn reserve_of(bytes: usize) -> Option<Parts> {
     Some((
         Region::reserve(bytes)?,
         Table::reserve(bytes / GRANULE / 64)?,
@@ -148,11 +162,8 @@ impl Store {
     /// The cell of a handle, if it still holds the object that the handle was made for.
     #[inline(always)]
     fn cell_of(&self, handle: Handle) -> Option<NonNull<u8>> {
-        if handle.index() as usize >= self.granules {
-            return None;
-        }
-        // SAFETY: the index is inside the cage, and a cell border of this page number in every heap (I1, I2), so that
-        // its first four bytes are a stamp or zero (I3, I9).
+        // SAFETY: the index is that of a cell in the cage of some heap; all cages have one size, and it is a cell border of
+        // this page number in each of them (I1, I2), so that its first four bytes are a stamp or zero (I3, I9).
         let (cell, stamp) = unsafe {
             let cell = cell(self.cage, handle.index());
             (cell, cell.cast::<u32>().read())

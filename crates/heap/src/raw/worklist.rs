@@ -18,7 +18,8 @@ use std::ptr::NonNull;
 /// How many lines are in flight at once. 16 to 64 measure alike.
 const IN_FLIGHT: usize = 32;
 /// An index this close to the last one, in granules, is scanned at once.
-const NEAR: u32 = 128;
+const NEAR: i32 = 128;
+const AHEAD: i32 = 128;
 /// Indices in a segment, which is a page of 4 KiB.
 const SEGMENT_LEN: usize = 1022;
 
@@ -165,8 +166,11 @@ impl Worklist {
             let Some(index) = self.pop() else {
                 return self.next_in_flight();
             };
-            if index.wrapping_sub(self.last).wrapping_add(NEAR) < 2 * NEAR {
+            let step = index.wrapping_sub(self.last) as i32;
+            if step.wrapping_add(NEAR) as u32 <= 2 * NEAR as u32 {
                 self.last = index;
+                let forward = (step >> 31) | 1;
+                super::prefetch::read(cage, index.wrapping_add((forward * AHEAD) as u32));
                 return Some(index);
             }
             super::prefetch::read(cage, index);

@@ -1,0 +1,121 @@
+//! The parent: starts a child for each measurement, in rounds interleaved over the contestants, and checks that all
+//! of them computed the same.
+
+use std::env;
+use std::process::{Command, Stdio};
+
+use crate::allocator;
+use crate::contestants::{self, Contestant, Entry};
+use crate::measure::Measurement;
+use crate::workload::Workload;
+
+/// Who is measured, how often, and how large.
+#[derive(Debug)]
+pub struct Plan {
+    /// The contestants, in the order of the report.
+    pub contestants: Vec<&'static Contestant>,
+    /// How many times each is run.
+    pub rounds: u32,
+    /// What the sizes are multiplied by.
+    pub scale: f64,
+}
+
+/// What came of one workload.
+#[derive(Debug)]
+pub struct Outcome {
+    /// The workload.
+    pub workload: Workload,
+    /// What the sizes were multiplied by.
+    pub scale: f64,
+    /// The measurements of each contestant that took part, at least one each.
+    pub results: Vec<(&'static str, Vec<Measurement>)>,
+    /// Who took no part, and why.
+    pub absent: Vec<(&'static str, &'static str)>,
+    /// What went wrong: children that failed, and checksums that differ.
+    pub errors: Vec<String>,
+}
+
+/// Measures a workload as planned. Progress goes to standard error.
+pub fn run(workload: Workload, plan: &Plan) -> Outcome {
+    let mut outcome =
+        Outcome { workload, scale: plan.scale, results: Vec::new(), absent: Vec::new(), errors: Vec::new() };
+    let mut runners = Vec::new();
+    for &contestant in &plan.contestants {
+        match (contestant.entry)(workload) {
+            Entry::Runs(_) => runners.push((contestant, plan.rounds, Vec::new())),
+            Entry::Once(_) => runners.push((contestant, 1, Vec::new())),
+            Entry::Absent(reason) => outcome.absent.push((contestant.name, reason)),
+        }
+    }
+    for round in 0..plan.rounds {
+        for (contestant, rounds, measurements) in &mut runners {
+            if round >= *rounds {
+                continue;
+            }
+            eprintln!("{}, round {} of {}: {}", workload.name(), round + 1, plan.rounds, contestant.name);
+            match measure(contestant, workload, plan.scale) {
+                Ok(measurement) => measurements.push(measurement),
+                Err(error) => {
+                    // What failed once is not tried again: it may have taken minutes.
+                    *rounds = 0;
+                    outcome.errors.push(format!("{}: {error}", contestant.name));
+                }
+            }
+        }
+    }
+    runners.retain(|(_, _, measurements)| !measurements.is_empty());
+    outcome.results =
+        runners.into_iter().map(|(contestant, _, measurements)| (contestant.name, measurements)).collect();
+    outcome.errors.extend(check(&outcome.results));
+    outcome
+}
+
+/// One measurement, in a child process on the contestant's allocator.
+fn measure(contestant: &Contestant, workload: Workload, scale: f64) -> Result<Measurement, String> {
+    let program = env::current_exe().map_err(|error| format!("cannot find this program: {error}"))?;
+    let output = Command::new(program)
+        .args(["child", contestant.name, &workload.name(), &scale.to_string()])
+        .env(allocator::VARIABLE, contestant.allocator.name())
+        .stderr(Stdio::inherit())
+        .output()
+        .map_err(|error| format!("cannot start a child: {error}"))?;
+    if !output.status.success() {
+        return Err(format!("the child failed with {}", output.status));
+    }
+    serde_json::from_slice(&output.stdout).map_err(|error| format!("the child printed no measurement: {error}"))
+}
+
+/// A complaint about each contestant whose checksums are not those of the reference.
+fn check(results: &[(&'static str, Vec<Measurement>)]) -> Vec<String> {
+    let reference = results.iter().find(|(name, _)| *name != contestants::OURS).or(results.first());
+    let Some((reference_name, expected)) = reference.map(|(name, measurements)| (name, measurements[0].checksum))
+    else {
+        return Vec::new();
+    };
+    let mut complaints = Vec::new();
+    for (name, measurements) in results {
+        if let Some(wrong) = measurements.iter().find(|measurement| measurement.checksum != expected) {
+            let found = wrong.checksum;
+            complaints.push(format!("{name}: checksum {found}, but {reference_name} has {expected}"));
+        }
+    }
+    complaints
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::measure::Span;
+
+    fn measurement(checksum: u64) -> Measurement {
+        Measurement::of_time(Span { cpu_ns: 1.0, wall_ns: 1.0 }, 1, checksum)
+    }
+
+    #[test]
+    fn a_checksum_that_differs_in_any_round_is_an_error() {
+        let good = ("box", vec![measurement(1), measurement(1)]);
+        assert_eq!(check(&[(contestants::OURS, vec![measurement(1)]), good.clone()]), Vec::<String>::new());
+        let wrong = (contestants::OURS, vec![measurement(1), measurement(2)]);
+        assert_eq!(check(&[wrong, good]), ["ours: checksum 2, but box has 1"]);
+    }
+}
