@@ -5,11 +5,11 @@ use quote::{format_ident, quote};
 use syn::punctuated::Punctuated;
 use syn::visit::Visit;
 use syn::{
-    Attribute, Data, DeriveInput, Error, Field, Fields, Ident, LitStr, Path, Result, Token, Type, WherePredicate,
-    parse_quote,
+    Attribute, Data, DeriveInput, Error, Field, Fields, Ident, LitStr, Member, Path, Result, Token, Type,
+    WherePredicate, parse_quote,
 };
 
-pub(crate) fn trace(input: DeriveInput) -> Result<TokenStream> {
+pub(crate) fn trace(input: &DeriveInput) -> Result<TokenStream> {
     let attributes = TypeAttributes::parse(&input.attrs)?;
     let (patterns, fields) = match &input.data {
         Data::Struct(data) => {
@@ -88,11 +88,8 @@ impl Arm {
                 continue;
             }
             let binding = format_ident!("field_{at}");
-            let member = syn::Member::from(at);
-            bindings.push(match &field.ident {
-                Some(name) => quote!(#name: #binding),
-                None => quote!(#member: #binding),
-            });
+            let member = field.ident.clone().map_or_else(|| Member::from(at), Member::from);
+            bindings.push(quote!(#member: #binding));
             calls.push(quote!(::tumulus_heap::Trace::trace(#binding, tracer);));
             traced.push(field.clone());
         }

@@ -19,5 +19,5 @@ mod derive;
 #[proc_macro_derive(Trace, attributes(trace))]
 pub fn derive_trace(input: TokenStream) -> TokenStream {
     let input = syn::parse_macro_input!(input as syn::DeriveInput);
-    derive::trace(input).unwrap_or_else(syn::Error::into_compile_error).into()
+    derive::trace(&input).unwrap_or_else(syn::Error::into_compile_error).into()
 }

@@ -69,6 +69,8 @@ impl Schedule {
 
     /// Bytes that the heap may grow by before the next full collection, when `live` bytes survived the last.
     fn budget(&self, live: usize, limit: usize) -> usize {
+        // A cast from a float saturates, and the product is not negative.
+        #[allow(clippy::cast_sign_loss)]
         let grown = (live as f64 * (self.growth - 1.0)).min(usize::MAX as f64 / 2.0) as usize;
         let to_minimum = self.min_bytes.saturating_sub(live);
         // Near the limit a collection comes when half of what is left has been used, so that it comes before the limit

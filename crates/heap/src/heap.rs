@@ -7,7 +7,7 @@ use crate::builder::HeapBuilder;
 use crate::collect::Schedule;
 use crate::error::{HandleError, HeapError};
 use crate::limit::Pressure;
-use crate::raw::{AnyGc, Gc, NotDisjoint, Object, RootTable, Store};
+use crate::raw::{AnyGc, Gc, NotDisjoint, Object, RootTable, Store, TypeInfo};
 use crate::scope::Temporaries;
 use crate::zeal::Zeal;
 use std::any::type_name;
@@ -289,7 +289,9 @@ impl Heap {
         if let Some(&gc) = stale {
             return Err(self.stale(gc));
         }
-        gcs.iter().for_each(|&gc| self.barrier(gc));
+        for gc in gcs {
+            self.barrier(gc);
+        }
         self.store.get_disjoint_mut(gcs).map_err(|error| match error {
             NotDisjoint::Overlap { first, second } => {
                 HandleError::Overlap { type_name: type_name::<T>(), first, second }
@@ -390,7 +392,7 @@ impl AnyGc {
     /// assert_eq!(heap.alloc(5_u8).erase().type_name(&heap), Some("u8"));
     /// ```
     pub fn type_name(self, heap: &Heap) -> Option<&'static str> {
-        heap.store.type_of(self.handle()).map(|info| info.name())
+        heap.store.type_of(self.handle()).map(TypeInfo::name)
     }
 }
 

@@ -148,9 +148,7 @@ impl Heap {
     #[inline(never)]
     #[track_caller]
     fn cannot_root<T: Object + ?Sized>(&self, gc: Gc<T>) -> ! {
-        if self.store.contains(gc.handle()) {
-            panic!("{}", self.roots.no_room());
-        }
+        assert!(!self.store.contains(gc.handle()), "{}", self.roots.no_room());
         self.panic_stale(gc)
     }
 }

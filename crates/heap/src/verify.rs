@@ -129,7 +129,7 @@ impl Heap {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::raw::Extent;
+    use crate::raw::{Extent, Page};
     use crate::{Gc, Zeal};
 
     /// Corrupts a heap that has, besides the object in question, a dead neighbour of it.
@@ -208,12 +208,12 @@ mod tests {
     );
     finds!(
         a_page_with_the_wrong_stride,
-        |heap, alive, _| heap.store.corrupt_page(alive.handle().index(), |page| page.corrupt_stride()),
+        |heap, alive, _| heap.store.corrupt_page(alive.handle().index(), Page::corrupt_stride),
         Flaw::PageOfAnotherSpace { .. }
     );
     finds!(
         a_page_of_another_space,
-        |heap, alive, _| heap.store.corrupt_page(alive.handle().index(), |page| page.corrupt_space()),
+        |heap, alive, _| heap.store.corrupt_page(alive.handle().index(), Page::corrupt_space),
         Flaw::PageOfAnotherSpace { .. }
     );
     finds!(

@@ -45,6 +45,7 @@ pub(crate) const VARIABLE: &str = "TUMULUS_ZEAL";
 /// # Ok::<(), tumulus_heap::ParseZealError>(())
 /// ```
 #[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a mode of its own")]
 pub struct Zeal {
     /// Collect at every so many safepoints, whether it is due or not.
     pub collect_every: Option<NonZeroU32>,

@@ -141,10 +141,10 @@ impl Store {
             if page == 0 {
                 (page, from) = (self.take_page(info, shape, owner)?, 0);
             }
-            match bits::next_free_run(bits::of_page(&mut self.bits, page), shape.stride(), from) {
-                Some(found) => break found,
-                None => (page, from) = (self.pages.page(page).next, 0),
+            if let Some(found) = bits::next_free_run(bits::of_page(&mut self.bits, page), shape.stride(), from) {
+                break found;
             }
+            (page, from) = (self.pages.page(page).next, 0);
         };
         let space = &mut self.spaces.list[owner as usize];
         (space.search_page, space.search_from) = (page, end);
@@ -267,14 +267,14 @@ impl Store {
 
         let layout = Layout::array::<T>(len).map_err(|_| AllocErrorKind::TooLarge)?;
         let write = |payload: NonNull<u8>| {
-            let mut made = Made { first: payload.cast::<T>(), len: 0 };
-            while made.len < len {
-                let element = make(made.len)?;
+            let mut done = Made { first: payload.cast::<T>(), len: 0 };
+            while done.len < len {
+                let element = make(done.len)?;
                 // SAFETY: `place` gives memory for `len` elements.
-                unsafe { made.first.add(made.len).write(element) };
-                made.len += 1;
+                unsafe { done.first.add(done.len).write(element) };
+                done.len += 1;
             }
-            std::mem::forget(made);
+            std::mem::forget(done);
             Ok(())
         };
         // SAFETY: the closure writes `len` elements of `T`, or fails.

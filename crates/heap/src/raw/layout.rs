@@ -189,9 +189,9 @@ mod tests {
 
     #[test]
     fn cell_starts_are_the_multiples_of_the_stride() {
-        for stride in 1..=MAX_STRIDE {
+        for (stride, words) in CELL_STARTS.iter().enumerate().skip(1) {
             let starts: Vec<usize> =
-                (0..PAGE_GRANULES as usize).filter(|g| CELL_STARTS[stride][g / 64] >> (g % 64) & 1 == 1).collect();
+                (0..PAGE_GRANULES as usize).filter(|g| words[g / 64] >> (g % 64) & 1 == 1).collect();
             let expected: Vec<usize> = (0..cells_per_page(stride as u32) as usize).map(|c| c * stride).collect();
             assert_eq!(starts, expected);
         }

@@ -48,6 +48,9 @@ pub use handle::{AnyGc, Gc, Handle};
 pub(crate) use layout::{PAGE_BYTES, requested_bytes};
 pub(crate) use mark::Marker;
 pub use object::Object;
+pub(crate) use object::TypeInfo;
+#[cfg(test)]
+pub(crate) use pages::Page;
 pub(crate) use root_table::RootTable;
 pub(crate) use stamps::leave_only;
 pub(crate) use store::{NotDisjoint, Store};

@@ -66,8 +66,11 @@ pub unsafe trait Cell {
     /// # Safety
     ///
     /// `cell` is a cell that holds, or held last, a value of this type.
-    unsafe fn block(cell: NonNull<u8>) -> Option<(NonNull<u8>, Layout)>;
+    unsafe fn block(cell: NonNull<u8>) -> Option<Block>;
 }
+
+/// Memory that an outline cell owns, and the layout that it was allocated with.
+type Block = (NonNull<u8>, Layout);
 
 /// The four bytes of the header that follow the stamp.
 ///
@@ -127,7 +130,7 @@ unsafe impl<T: Trace + 'static> Cell for T {
         size_of::<T>()
     }
 
-    unsafe fn block(cell: NonNull<u8>) -> Option<(NonNull<u8>, Layout)> {
+    unsafe fn block(cell: NonNull<u8>) -> Option<Block> {
         if const { shape_of::<T>().is_outline() } {
             // SAFETY: all cells of this type are outline cells.
             let outline = unsafe { Outline::of(cell) };
@@ -162,7 +165,7 @@ unsafe impl<T: Trace + 'static> Cell for [T] {
         size_of::<T>().saturating_mul(unsafe { Self::payload(cell) }.len())
     }
 
-    unsafe fn block(cell: NonNull<u8>) -> Option<(NonNull<u8>, Layout)> {
+    unsafe fn block(cell: NonNull<u8>) -> Option<Block> {
         // SAFETY: as in `payload`; the layout is the one that the block was allocated with.
         unsafe {
             if meta(cell) != OUTLINE_LEN {
@@ -190,14 +193,14 @@ unsafe impl Cell for str {
         unsafe { <[u8]>::value_bytes(cell) }
     }
 
-    unsafe fn block(cell: NonNull<u8>) -> Option<(NonNull<u8>, Layout)> {
+    unsafe fn block(cell: NonNull<u8>) -> Option<Block> {
         // SAFETY: as for `[u8]`.
         unsafe { <[u8]>::block(cell) }
     }
 }
 
 /// A block of no bytes is an address without an allocation.
-fn owned_block(block: NonNull<u8>, layout: Layout) -> Option<(NonNull<u8>, Layout)> {
+fn owned_block(block: NonNull<u8>, layout: Layout) -> Option<Block> {
     (layout.size() > 0).then_some((block, layout))
 }
 
@@ -216,7 +219,7 @@ pub struct TypeInfo {
     /// Drops the value of a cell in place. Safety: the cell held a value of this type that is now dead to everybody.
     pub(super) drop_value: unsafe fn(NonNull<u8>),
     /// The block of a cell, as [`Cell::block`].
-    pub(super) block: unsafe fn(NonNull<u8>) -> Option<(NonNull<u8>, Layout)>,
+    pub(super) block: unsafe fn(NonNull<u8>) -> Option<Block>,
     /// The size of the value of a cell, as [`Cell::value_bytes`].
     pub(super) value_bytes: unsafe fn(NonNull<u8>) -> usize,
 }

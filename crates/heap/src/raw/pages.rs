@@ -52,16 +52,23 @@ const _: () = assert!(size_of::<Page>() == 16);
 const HUGE_FROM: usize = 8 << 20;
 const HUGE_BYTES: usize = 2 << 20;
 
+/// The pages of one stride that are not in use.
+#[derive(Copy, Clone, Debug, Default)]
+struct Idle {
+    /// The first empty page.
+    empty: u32,
+    /// The first released page.
+    released: u32,
+    /// How many page numbers of this stride the heap has asked for.
+    asked: u32,
+}
+
 /// The pages of one heap.
 #[derive(Debug)]
 pub(crate) struct Pages {
     table: Table<Page>,
-    /// For each stride, the first empty page.
-    empty: [u32; MAX_STRIDE + 1],
-    /// For each stride, the first released page.
-    released: [u32; MAX_STRIDE + 1],
-    /// For each stride, how many page numbers this heap has asked for.
-    asked: [u32; MAX_STRIDE + 1],
+    /// For each stride in granules, its pages that are not in use.
+    idle: Box<[Idle]>,
     in_use: usize,
     empty_count: usize,
     /// One more than the highest page that was ever taken.
@@ -72,11 +79,12 @@ pub(crate) struct Pages {
 
 impl Pages {
     pub(super) fn reserve(count: usize) -> Option<Pages> {
+        let mut idle = Vec::new();
+        idle.try_reserve_exact(MAX_STRIDE + 1).ok()?;
+        idle.resize(MAX_STRIDE + 1, Idle::default());
         Some(Pages {
             table: Table::reserve(count)?,
-            empty: [0; MAX_STRIDE + 1],
-            released: [0; MAX_STRIDE + 1],
-            asked: [0; MAX_STRIDE + 1],
+            idle: idle.into_boxed_slice(),
             in_use: 0,
             empty_count: 0,
             end: 0,
@@ -119,7 +127,7 @@ impl Pages {
 
     /// Whether taking a page for `stride` would add to what is committed.
     pub(super) fn would_commit(&self, stride: u32) -> bool {
-        self.empty[stride as usize] == 0
+        self.idle[stride as usize].empty == 0
     }
 
     /// Takes a page into use, for objects of `info` in cells of `shape`, at the end of no list.
@@ -131,19 +139,20 @@ impl Pages {
         space: u16,
     ) -> Result<u32, AllocErrorKind> {
         let stride = shape.stride() as usize;
-        let number = if self.empty[stride] != 0 {
+        let idle = &mut self.idle[stride];
+        let number = if idle.empty != 0 {
             self.empty_count -= 1;
-            pop(&mut self.table, &mut self.empty[stride])
-        } else if self.released[stride] != 0 {
-            pop(&mut self.table, &mut self.released[stride])
+            pop(&mut self.table, &mut idle.empty)
+        } else if idle.released != 0 {
+            pop(&mut self.table, &mut idle.released)
         } else {
             let bound = (cage.bytes() / GRANULE / PAGE_GRANULES as usize).min(self.table.len()) as u32;
-            let number = classes::page_number(shape.stride(), self.asked[stride] as usize, bound);
+            let number = classes::page_number(shape.stride(), idle.asked as usize, bound);
             let number = number.map_err(|no_page| match no_page {
                 NoPage::AddressSpace => AllocErrorKind::AddressSpace,
                 NoPage::System => AllocErrorKind::System,
             })?;
-            self.asked[stride] += 1;
+            idle.asked += 1;
             number
         };
         self.in_use += 1;
@@ -159,9 +168,8 @@ impl Pages {
     /// Takes a page without objects out of use. It is on no list of its space any more.
     pub(super) fn vacate(&mut self, number: u32) {
         let stride = self.table[number as usize].stride;
-        self.table[number as usize] =
-            Page { info: None, next: self.empty[stride as usize], space: 0, stride, traits: 0 };
-        self.empty[stride as usize] = number;
+        let first = std::mem::replace(&mut self.idle[usize::from(stride)].empty, number);
+        self.table[number as usize] = Page { info: None, next: first, space: 0, stride, traits: 0 };
         self.in_use -= 1;
         self.empty_count += 1;
     }
@@ -176,24 +184,24 @@ impl Pages {
 
     /// Gives the memory of empty pages back to the system until at most `keep` bytes of them are left.
     pub(super) fn release_empty(&mut self, cage: &mut Region, keep: usize) {
-        let mut stride = 1;
-        while self.empty_count * PAGE_BYTES > keep && stride <= MAX_STRIDE {
-            if self.empty[stride] == 0 {
-                stride += 1;
-                continue;
+        for idle in &mut self.idle {
+            while idle.empty != 0 {
+                if self.empty_count * PAGE_BYTES <= keep {
+                    return;
+                }
+                let number = pop(&mut self.table, &mut idle.empty);
+                self.empty_count -= 1;
+                discard(cage, number);
+                self.table[number as usize].next = std::mem::replace(&mut idle.released, number);
             }
-            let number = pop(&mut self.table, &mut self.empty[stride]);
-            self.empty_count -= 1;
-            discard(cage, number);
-            self.table[number as usize].next = self.released[stride];
-            self.released[stride] = number;
         }
     }
 
     /// The lists of pages that are not in use, for the verifier: each with its stride.
     pub(crate) fn idle_lists(&self) -> impl Iterator<Item = (usize, u32)> {
-        let empty = self.empty.iter().copied().enumerate();
-        empty.chain(self.released.iter().copied().enumerate()).filter(|&(_, first)| first != 0)
+        let lists = self.idle.iter().enumerate();
+        let lists = lists.flat_map(|(stride, idle)| [(stride, idle.empty), (stride, idle.released)]);
+        lists.filter(|&(_, first)| first != 0)
     }
 
     /// Pages in use and empty pages, as counted.
