@@ -9,8 +9,9 @@ use thiserror::Error;
 
 /// One thing that [`Heap::verify`] found wrong.
 ///
-/// All but [`StaleEdge`](Flaw::StaleEdge) mean that memory was overwritten or that this crate has a bug; a stale edge
-/// is the program's: an object holds a handle whose object had died before it was stored.
+/// [`StaleEdge`](Flaw::StaleEdge) and [`DeadTemporary`](Flaw::DeadTemporary) are the program's: it stored a handle, or
+/// handed one out of a scope, whose object had died before. All others mean that memory was overwritten or that this crate
+/// has a bug.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 #[allow(missing_docs, reason = "the messages say what the fields are")]
@@ -71,7 +72,8 @@ pub struct VerifyError {
 const KEPT: usize = 100;
 
 impl Heap {
-    /// Walks the whole heap and checks every invariant of the soundness chapter.
+    /// Walks the whole heap and checks the invariants of the soundness chapter, all but those about types and borrows, which
+    /// leave no trace to look at.
     ///
     /// It takes time linear in the heap, changes nothing, and is meant for tests. The zeal mode `verify` calls it
     /// before and after each collection.

@@ -10,7 +10,7 @@ use super::layout::{cells_per_page, page_of};
 use super::mark::{self, Marker};
 use super::spaces::{Run, Space};
 use super::store::Store;
-use super::sweep::{Remains, Swept, sweep_page};
+use super::sweep::{Remains, Swept, forget_panic, sweep_page};
 use crate::trace::{Sink, Tracer};
 
 /// How much of the heap a cycle looks at.
@@ -27,6 +27,9 @@ impl Store {
     pub(crate) fn publish(&mut self) {
         let bits = &mut self.bits;
         self.spaces.each_mut(|space, run| {
+            if run.start == run.next {
+                return;
+            }
             bits::publish(bits::of_page(bits, page_of(run.start)), space.shape.stride(), *run);
             space.published_granules += u64::from(run.next - run.start);
             run.start = run.next;
@@ -202,10 +205,12 @@ impl Drop for Store {
                 number = page.next;
             }
         }
-        if let Some(panic) = swept.panic
-            && !std::thread::panicking()
-        {
-            std::panic::resume_unwind(panic);
+        if let Some(panic) = swept.panic {
+            if std::thread::panicking() {
+                forget_panic(panic);
+            } else {
+                std::panic::resume_unwind(panic);
+            }
         }
     }
 }

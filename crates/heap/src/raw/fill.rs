@@ -1,8 +1,8 @@
 //! Allocation: values into cells.
 //!
 //! No user code runs between the moment when a cell is found and the one when it is filled but the closure that makes
-//! the value, and that has no access to the store. A cell becomes an object in the last step of all, [`Store::commit`]:
-//! whatever fails or unwinds before it leaves a free cell.
+//! the value, and that has no access to the store. A cell becomes an object in [`Store::commit`]: whatever fails or unwinds
+//! before it leaves a free cell, and nothing behind it can.
 
 use super::bits::{self, word_of};
 use super::handle::{Gc, Handle};
@@ -96,8 +96,10 @@ impl Store {
     /// that counts where free cells are scattered among the living.
     #[inline]
     fn next_run_nearby(&mut self, at: usize, used_up: Run, stride: u32) -> Option<u32> {
+        // An empty run says nothing of its word: it may stand at the end of its page, before a page of another space.
         let word = word_of(used_up.end);
-        if used_up.next != used_up.end || word_of(used_up.start) != word || self.zeal.poison {
+        let is_in_word = used_up.start < used_up.end && word_of(used_up.start) == word;
+        if used_up.next != used_up.end || !is_in_word || self.zeal.poison {
             return None;
         }
         let bits = self.bits.get_mut(word)?;
@@ -110,6 +112,7 @@ impl Store {
         if after == 0 {
             return None;
         }
+        debug_assert_eq!(self.pages.page(word as u32 * 64 / PAGE_GRANULES).space, self.spaces.slot(at).space);
         bits.live = live;
         let (first, end) = (word as u32 * 64, after.trailing_zeros());
         let owner = self.spaces.slot(at).space as usize;

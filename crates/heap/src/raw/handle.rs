@@ -1,7 +1,7 @@
 //! Handles: what a program holds instead of a reference.
 //!
-//! A handle is made in one place, [`Handle::new`], which only the cell store calls, with the index of a cell that it has
-//! just filled and the stamp that it has just written there. That is invariant **I2**: so the index of a handle is a
+//! A handle is made in one place, [`Handle::new`], which only the cell store calls, with the index of a cell that it is
+//! filling, or that is alive, and the stamp that is written there. That is invariant **I2**: so the index of a handle is a
 //! cell border in *every* heap of the process (I1), and reading a stamp through it never reads anything else.
 
 use super::object::Object;

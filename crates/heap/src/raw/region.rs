@@ -7,7 +7,7 @@
 //! On Unix the range is an anonymous mapping without a reservation of swap. Elsewhere, and under Miri, it is one
 //! zeroed allocation of a much smaller size.
 //!
-//! What is *not* here: what the bytes mean (`cage.rs`), and who decides which of them are in use (`pages.rs`).
+//! What is *not* here: what the bytes mean (`store.rs`), and who decides which of them are in use (`pages.rs`).
 
 use std::fmt;
 use std::marker::PhantomData;

@@ -24,8 +24,10 @@ use std::mem::MaybeUninit;
 use std::ptr::NonNull;
 
 /// The largest cage: what 32 bits of granules can tell apart.
-#[cfg(not(miri))]
+#[cfg(all(not(miri), target_pointer_width = "64"))]
 const LARGEST_CAGE: usize = 64 << 30;
+#[cfg(all(not(miri), not(target_pointer_width = "64")))]
+const LARGEST_CAGE: usize = 256 << 20;
 #[cfg(miri)]
 const LARGEST_CAGE: usize = 4 << 20;
 /// The smallest cage that is tried when the system refuses larger ones.

@@ -123,10 +123,20 @@ unsafe fn drop_cells(
             }
         }
     })) {
-        swept.panic.get_or_insert(panic);
+        match &swept.panic {
+            None => swept.panic = Some(panic),
+            Some(_) => forget_panic(panic),
+        }
     }
     swept.freed_block_bytes += freed_block_bytes;
     swept.freed_bytes += freed_block_bytes;
+}
+
+/// Drops what a panic carried, which may panic as well, and as often as it likes.
+pub(super) fn forget_panic(panic: Box<dyn Any + Send>) {
+    if let Err(next) = catch_unwind(AssertUnwindSafe(|| drop(panic))) {
+        std::mem::forget(next);
+    }
 }
 
 /// The cells of a page that a bitmap names.

@@ -1,0 +1,7 @@
+use tumulus_heap::Object;
+
+trait Shape {}
+
+impl Object for dyn Shape {}
+
+fn main() {}

@@ -1,0 +1,30 @@
+//! Runs the code in the documents, a test for each block.
+//!
+//! Only rustdoc sees this module, when it looks for tests.
+
+macro_rules! chapters {
+    ($($name:ident: $path:literal),* $(,)?) => {$(
+        #[doc = include_str!(concat!("../../", $path))]
+        mod $name {}
+    )*};
+}
+
+chapters! {
+    readme: "README.md",
+    introduction: "docs/src/introduction.md",
+    quick_start: "docs/src/quick-start.md",
+    the_one_rule: "docs/src/the-one-rule.md",
+    rooting: "docs/src/rooting.md",
+    writing: "docs/src/writing.md",
+    strings_and_slices: "docs/src/strings-and-slices.md",
+    native_functions: "docs/src/native-functions.md",
+    wrong_programs: "docs/src/wrong-programs.md",
+    limits: "docs/src/limits.md",
+    zeal: "docs/src/zeal.md",
+    collections: "docs/src/collections.md",
+    memory_layout: "docs/src/memory-layout.md",
+    design: "docs/src/design.md",
+    soundness: "docs/src/soundness.md",
+    benchmarks: "docs/src/benchmarks.md",
+    faq: "docs/src/faq.md",
+}

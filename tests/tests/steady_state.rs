@@ -1,0 +1,155 @@
+//! After a warm-up, a collection calls the system allocator not once: its worklist, its lists and its tables are kept.
+//!
+//! The allocator of this process counts the calls of each thread.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use tumulus_heap::{Gc, Heap, Trace, Zeal};
+
+struct Counting;
+
+thread_local! {
+    static CALLS: Cell<u64> = const { Cell::new(0) };
+}
+
+fn count() {
+    // A thread that is ending has no counter any more, and nobody asks for it.
+    let _ = CALLS.try_with(|calls| calls.set(calls.get() + 1));
+}
+
+// SAFETY: each call is passed on to the system's allocator as it came.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        count();
+        // SAFETY: the caller's promise.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+        count();
+        // SAFETY: the caller's promise.
+        unsafe { System.dealloc(block, layout) }
+    }
+
+    unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        count();
+        // SAFETY: the caller's promise.
+        unsafe { System.realloc(block, layout, size) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// How often the system allocator is called in `action`.
+fn calls(action: impl FnOnce()) -> u64 {
+    let before = CALLS.get();
+    action();
+    CALLS.get() - before
+}
+
+#[derive(Trace)]
+struct Node {
+    edges: [Option<Gc<Node>>; 3],
+    payload: u64,
+}
+
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, bound: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 % bound as u64) as usize
+    }
+}
+
+fn graph(heap: &mut Heap, random: &mut Random, count: usize) -> Vec<Gc<Node>> {
+    let nodes: Vec<Gc<Node>> =
+        (0..count).map(|n| heap.alloc(Node { edges: [None; 3], payload: n as u64 })).collect();
+    for &node in &nodes {
+        for edge in 0..3 {
+            heap.get_mut(node).edges[edge] = Some(nodes[random.below(count)]);
+        }
+    }
+    nodes
+}
+
+fn heap() -> Heap {
+    Heap::builder().zeal(Zeal::none()).build()
+}
+
+#[test]
+fn the_counter_counts() {
+    assert_eq!(calls(|| drop(Box::new(1))), 2);
+}
+
+#[test]
+fn collections_of_a_random_graph() {
+    const COUNT: usize = 100_000;
+    let mut random = Random(1);
+    let mut heap = heap();
+    let nodes = graph(&mut heap, &mut random, COUNT);
+    let root = heap.root(nodes[0]);
+    let more_roots: Vec<_> = nodes.iter().step_by(100).map(|&node| heap.root(node)).collect();
+    heap.scope(|heap| {
+        let old = heap.alloc([0_u64; 10]);
+        let mut round = |heap: &mut Heap, minor: bool| {
+            // Garbage, and old objects that are written to.
+            for n in 0..500 {
+                let holder = nodes[random.below(COUNT)];
+                if heap.contains(holder) {
+                    let edges = heap[holder].edges;
+                    let young = heap.alloc(Node { edges, payload: n });
+                    if n % 2 == 0 {
+                        heap.get_mut(holder).edges[random.below(3)] = Some(young);
+                    }
+                }
+            }
+            calls(|| if minor { heap.collect_minor(&nodes[0]) } else { heap.collect(&nodes[0]) })
+        };
+        for n in 0..20 {
+            round(heap, n % 2 == 1);
+        }
+        for n in 0..5 {
+            assert_eq!(round(heap, true), 0, "minor collection {n}");
+            assert_eq!(round(heap, false), 0, "full collection {n}");
+        }
+        assert_eq!(heap[old], [0; 10]);
+    });
+    assert!(heap[&root].edges.iter().all(|edge| heap[edge.unwrap()].payload < COUNT as u64));
+    drop(more_roots);
+}
+
+#[test]
+fn a_thousand_cycles_driven_by_safepoints() {
+    const LIVE: usize = 500;
+    let mut random = Random(7);
+    let mut heap = Heap::builder().nursery(32 << 10).min_heap(96 << 10).zeal(Zeal::none()).build();
+    let mut live = graph(&mut heap, &mut random, LIVE);
+    let mut step = |heap: &mut Heap, live: &mut Vec<Gc<Node>>| {
+        let node = heap.alloc(Node { edges: [None; 3], payload: 7 });
+        let at = random.below(LIVE);
+        if at.is_multiple_of(2) {
+            live[at] = node;
+        }
+        heap.alloc([0_u64; 6]);
+        heap.safepoint(&live[..]);
+    };
+    while heap.statistics().collections < WARM_UP {
+        step(&mut heap, &mut live);
+    }
+    let before = heap.statistics();
+    let calls = calls(|| {
+        while heap.statistics().collections < before.collections + 1_000 {
+            step(&mut heap, &mut live);
+        }
+    });
+    let after = heap.statistics();
+    let full = (after.collections - after.minor_collections) - (before.collections - before.minor_collections);
+    assert!(full > 5, "{full} full collections");
+    assert_eq!(calls, 0);
+}
+
+const WARM_UP: u64 = 300;
