@@ -76,7 +76,11 @@ fn enums_of_every_form() {
         Number(f64),
         One(Leaf),
         Two(Leaf, Leaf),
-        Named { left: Leaf, name: String, right: Box<Value> },
+        Named {
+            left: Leaf,
+            name: String,
+            right: Box<Value>,
+        },
         #[trace(skip)]
         #[allow(dead_code)]
         Hidden(Leaf, Untraceable),

@@ -151,8 +151,7 @@ fn never_by_being_replaced_or_moved_out_of_an_object() {
 fn cycles_die_whole() {
     let ledger = Ledger::new();
     let mut heap = Heap::new();
-    let ring: Vec<Gc<Linked>> =
-        (0..1_000).map(|_| heap.alloc(Linked { token: ledger.token(), next: None })).collect();
+    let ring: Vec<Gc<Linked>> = (0..1_000).map(|_| heap.alloc(Linked { token: ledger.token(), next: None })).collect();
     for n in 0..ring.len() {
         heap.get_mut(ring[n]).next = Some(ring[(n + 1) % ring.len()]);
     }

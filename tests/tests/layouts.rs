@@ -152,8 +152,7 @@ fn slices_without_elements() {
 #[test]
 fn slices_of_every_length_around_the_largest_cell() {
     let mut heap = Heap::new();
-    let slices: Vec<Gc<[u16]>> =
-        (0..1_100).map(|len| heap.alloc_slice_with(len, |at| (at ^ len) as u16)).collect();
+    let slices: Vec<Gc<[u16]>> = (0..1_100).map(|len| heap.alloc_slice_with(len, |at| (at ^ len) as u16)).collect();
     let kept: Vec<Gc<[u16]>> = slices.iter().copied().step_by(3).collect();
     heap.collect(&kept);
     for (len, &gc) in slices.iter().enumerate() {
@@ -263,7 +262,11 @@ fn an_object_does_not_move() {
     let hashes: Vec<u64> = kept.iter().map(|gc| gc.identity_hash()).collect();
     for n in 0..10 {
         (0..1_000_u64).for_each(|n| assert_eq!(heap.alloc([n; 3]).erase().type_name(&heap), Some("[u64; 3]")));
-        if n % 2 == 0 { heap.collect(&kept) } else { heap.collect_minor(&kept) }
+        if n % 2 == 0 {
+            heap.collect(&kept)
+        } else {
+            heap.collect_minor(&kept)
+        }
         assert!(kept.iter().zip(&before).all(|(&gc, &before)| address(&heap, gc) == before));
     }
     assert!(kept.iter().zip(&hashes).all(|(gc, &hash)| gc.identity_hash() == hash));

@@ -17,24 +17,54 @@ struct Node {
 /// One step of a program. Numbers pick among what there is, by the remainder.
 #[derive(Clone, Debug)]
 enum Step {
-    Alloc { edges: Vec<usize> },
-    AllocMany { count: usize },
-    Link { from: usize, at: usize, to: usize },
-    Unlink { from: usize, at: usize },
+    Alloc {
+        edges: Vec<usize>,
+    },
+    AllocMany {
+        count: usize,
+    },
+    Link {
+        from: usize,
+        at: usize,
+        to: usize,
+    },
+    Unlink {
+        from: usize,
+        at: usize,
+    },
     /// Gives an object a slice of its own, with a handle in it.
-    LinkSlice { from: usize, len: usize, to: usize },
-    Swap { a: usize, b: usize },
-    Root { of: usize },
-    Unroot { which: usize },
-    Forget { count: usize },
+    LinkSlice {
+        from: usize,
+        len: usize,
+        to: usize,
+    },
+    Swap {
+        a: usize,
+        b: usize,
+    },
+    Root {
+        of: usize,
+    },
+    Unroot {
+        which: usize,
+    },
+    Forget {
+        count: usize,
+    },
     Collect,
     CollectMinor,
     Safepoint,
     /// Runs these steps in a scope, and hands out what it allocated last.
-    Scope { body: Vec<Step> },
+    Scope {
+        body: Vec<Step>,
+    },
     /// The same, and it panics at its end.
-    Unwind { body: Vec<Step> },
-    Keep { of: usize },
+    Unwind {
+        body: Vec<Step>,
+    },
+    Keep {
+        of: usize,
+    },
 }
 
 fn plain() -> impl Strategy<Value = Step> {

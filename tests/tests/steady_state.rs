@@ -66,8 +66,7 @@ impl Random {
 }
 
 fn graph(heap: &mut Heap, random: &mut Random, count: usize) -> Vec<Gc<Node>> {
-    let nodes: Vec<Gc<Node>> =
-        (0..count).map(|n| heap.alloc(Node { edges: [None; 3], payload: n as u64 })).collect();
+    let nodes: Vec<Gc<Node>> = (0..count).map(|n| heap.alloc(Node { edges: [None; 3], payload: n as u64 })).collect();
     for &node in &nodes {
         for edge in 0..3 {
             heap.get_mut(node).edges[edge] = Some(nodes[random.below(count)]);

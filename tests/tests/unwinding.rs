@@ -31,7 +31,12 @@ impl<const N: usize> Drop for Bomb<N> {
 }
 
 /// A heap in which `count` of the things that `make` makes lie beside objects that do not explode.
-fn mined_heap(ledger: &Ledger, count: usize, mut make: impl FnMut(&mut Heap, bool), armed: impl Fn(usize) -> bool) -> Heap {
+fn mined_heap(
+    ledger: &Ledger,
+    count: usize,
+    mut make: impl FnMut(&mut Heap, bool),
+    armed: impl Fn(usize) -> bool,
+) -> Heap {
     let mut heap = Heap::new();
     for n in 0..count {
         make(&mut heap, armed(n));
@@ -220,7 +225,8 @@ fn a_clone_that_panics_in_the_middle_of_a_slice() {
     }
     let ledger = Ledger::new();
     let left: &'static Cell<usize> = Box::leak(Box::new(Cell::new(7)));
-    let elements: Vec<Fickle<'static>> = (0..10).map(|_| Fickle { left, ledger: ledger.clone(), _token: ledger.token() }).collect();
+    let elements: Vec<Fickle<'static>> =
+        (0..10).map(|_| Fickle { left, ledger: ledger.clone(), _token: ledger.token() }).collect();
     let mut heap = Heap::new();
     assert_eq!(panic_words(|| heap.alloc_slice(&elements)), "no clone");
     ledger.expect_dropped(7);

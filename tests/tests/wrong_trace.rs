@@ -185,8 +185,7 @@ struct Node {
 }
 
 fn tree(heap: &mut Heap, fuse: &Fuse, ledger: &Ledger, depth: u32) -> Gc<Node> {
-    let children =
-        if depth == 0 { Vec::new() } else { (0..3).map(|_| tree(heap, fuse, ledger, depth - 1)).collect() };
+    let children = if depth == 0 { Vec::new() } else { (0..3).map(|_| tree(heap, fuse, ledger, depth - 1)).collect() };
     heap.alloc(Node { fuse: fuse.clone(), token: ledger.token(), children })
 }
 
