@@ -3,8 +3,11 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use tumulus_heap::{Gc, Heap, HeapBuilder, Trace, Tracer, Zeal};
 
-/// A heap in which a page of `u64` is full, and the page behind it holds other objects, which are the result.
-fn heap_with_a_full_page(options: HeapBuilder) -> (Heap, Vec<Gc<u64>>, Vec<Gc<[u64; 3]>>) {
+type Numbers = Vec<Gc<u64>>;
+type Neighbours = Vec<Gc<[u64; 3]>>;
+
+/// A heap in which a page of `u64` is full, and the page behind it holds other objects.
+fn heap_with_a_full_page(options: HeapBuilder) -> (Heap, Numbers, Neighbours) {
     let mut heap = options.zeal(Zeal::none()).build();
     let mut numbers = vec![heap.alloc(0)];
     let neighbours: Vec<_> = (0..3).map(|n| heap.alloc([n; 3])).collect();

@@ -58,7 +58,7 @@ fn a_young_object_in_an_old_root_slice_and_large_object() {
         let root = node(heap, ledger);
         let root = heap.root(root);
         let slice = heap.alloc_slice::<Option<Gc<Node>>>(&[None; 5]);
-        let long_slice = heap.alloc_slice::<Option<Gc<Node>>>(&[None; 5_000]);
+        let long_slice = heap.alloc_slice::<Option<Gc<Node>>>(&vec![None; 5_000]);
         let large = heap.alloc_with(|| [None::<Gc<Node>>; 1_000]);
         let table: Gc<Vec<AnyGc>> = heap.alloc(Vec::new());
         let all = (slice, long_slice, large, table);

@@ -83,7 +83,7 @@ fn numbers_of_every_width() {
     check(u64::from);
     check(u128::from);
     check(|n| f64::from(n) / 3.0);
-    check(|n| char::from(n));
+    check(char::from);
     check(|n| n % 2 == 0);
     check(|n| (n, u128::from(n), Some(n)));
 }
@@ -263,9 +263,9 @@ fn an_object_does_not_move() {
     for n in 0..10 {
         (0..1_000_u64).for_each(|n| assert_eq!(heap.alloc([n; 3]).erase().type_name(&heap), Some("[u64; 3]")));
         if n % 2 == 0 {
-            heap.collect(&kept)
+            heap.collect(&kept);
         } else {
-            heap.collect_minor(&kept)
+            heap.collect_minor(&kept);
         }
         assert!(kept.iter().zip(&before).all(|(&gc, &before)| address(&heap, gc) == before));
     }

@@ -39,6 +39,7 @@ fn counts_committed_bytes_and_is_never_exceeded() {
         }
         assert!(heap.statistics().committed_bytes <= limit);
         assert!(made.iter().enumerate().all(|(n, &gc)| heap[gc] == [n as u64; 15]));
+        expect_sound(&heap);
     }
 }
 
@@ -83,6 +84,7 @@ fn alloc_panics_with_the_same_words() {
     let large = "text".repeat(10_000);
     let words = heap.try_alloc_str(&large).unwrap_err().to_string();
     assert_eq!(panic_words(|| heap.alloc_str(&large)), words);
+    expect_sound(&heap);
 }
 
 #[test]
@@ -215,8 +217,8 @@ fn alloc_or_collect_collects_once_there_is_no_room() {
 
 #[test]
 fn garbage_in_a_loop_never_gets_there() {
-    for zeal in [Zeal::none(), "every=20,poison".parse().unwrap()] {
-        let mut heap = Heap::builder().limit(1 << 20).nursery(0).zeal(zeal).build();
+    for zeal in [Zeal::none(), "every=100,poison".parse().unwrap()] {
+        let mut heap = Heap::builder().limit(1 << 20).zeal(zeal).build();
         let mut live: Vec<Gc<Option<Gc<String>>>> = Vec::new();
         for n in 0..10_000_usize {
             let text = heap.alloc(n.to_string());

@@ -72,10 +72,10 @@ fn a_minor_collection_remembers_what_it_has_no_memory_to_queue() {
 
 #[test]
 fn a_long_list_in_either_direction() {
+    const NODES: usize = 2_000;
     let ledger = Ledger::new();
     let mut heap = calm_heap();
     hooks::limit_scratch(&mut heap, Some(0));
-    const NODES: usize = 2_000;
     let nodes: Vec<Gc<Node>> = (0..NODES).map(|_| node(&mut heap, &ledger, Vec::new())).collect();
     for n in 1..NODES {
         heap.get_mut(nodes[n]).slot = Some(nodes[n - 1]);

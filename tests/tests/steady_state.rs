@@ -108,7 +108,7 @@ fn collections_of_a_random_graph() {
             }
             calls(|| if minor { heap.collect_minor(&nodes[0]) } else { heap.collect(&nodes[0]) })
         };
-        for n in 0..20 {
+        for n in 0..10 {
             round(heap, n % 2 == 1);
         }
         for n in 0..5 {
@@ -151,4 +151,4 @@ fn a_thousand_cycles_driven_by_safepoints() {
     assert_eq!(calls, 0);
 }
 
-const WARM_UP: u64 = 300;
+const WARM_UP: u64 = 20;

@@ -24,9 +24,7 @@ impl<const N: usize> Bomb<N> {
 impl<const N: usize> Drop for Bomb<N> {
     fn drop(&mut self) {
         assert!(self.payload.iter().all(|&word| word == 7), "dropped twice, or not what it was");
-        if self.armed {
-            panic!("bomb {} went off", self.token.id());
-        }
+        assert!(!self.armed, "bomb {} went off", self.token.id());
     }
 }
 
@@ -297,8 +295,8 @@ fn a_scope_whose_body_panics_ends() {
                 heap.collect(&());
                 ledger.expect_dropped(0);
                 panic!("out of two scopes")
-            })
-        })
+            });
+        });
     });
     assert_eq!(words, "out of two scopes");
     assert_eq!(heap.statistics().temporaries, 0);
@@ -322,7 +320,7 @@ fn a_panic_that_is_caught_inside_the_outer_scope_ends_the_inner_one_only() {
             heap.scope::<()>(|heap| {
                 heap.alloc(ledger.token());
                 panic!("out of the inner scope")
-            })
+            });
         });
         assert!(result.is_err());
         heap.collect(&());
@@ -375,7 +373,7 @@ fn a_near_limit_callback_that_panics() {
     // The value that did not fit was dropped by the panic.
     ledger.expect_dropped(1);
     expect_sound(&heap);
-    assert_eq!(panic_words(|| heap.try_alloc_slice(&[0_u8; 100_000]).is_ok()), "no more");
+    assert_eq!(panic_words(|| heap.try_alloc_slice(&vec![0_u8; 100_000]).is_ok()), "no more");
     heap.on_near_limit(|near| near.limit + (64 << 10));
     made.push(heap.alloc((ledger.token(), [0_u64; 20])));
     heap.collect(&made);

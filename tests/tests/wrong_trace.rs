@@ -224,6 +224,7 @@ fn panics_in_objects(extent: Extent, mut make_heap: impl FnMut() -> Heap) {
 
         // Nothing was freed, and everything can be used.
         ledger.expect_dropped(0);
+        expect_sound(&heap);
         assert!(heap.contains(garbage) && heap.contains(young_garbage));
         assert!(all.iter().all(|&gc| !ledger.is_dropped(heap[gc].token.id())));
 
@@ -274,6 +275,7 @@ fn a_trace_that_panics_in_the_roots_abandons_the_collection() {
             assert_eq!(words, "the fuse has burnt down");
             assert_eq!(heap.statistics().collections, before, "an abandoned collection was counted");
             ledger.expect_dropped(0);
+            expect_sound(&heap);
         }
         collect(&mut heap, extent, &kept);
         ledger.expect_dropped(1);

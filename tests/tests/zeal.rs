@@ -166,7 +166,7 @@ fn recheck_notices_a_trace_that_changes_its_mind() {
     impl Trace for Fickle {
         fn trace(&self, tracer: &mut Tracer<'_>) {
             self.asked.set(self.asked.get() + 1);
-            if self.asked.get() % 2 == 0 {
+            if self.asked.get().is_multiple_of(2) {
                 self.held.trace(tracer);
             }
         }

@@ -33,6 +33,8 @@ pub(crate) struct Schedule {
     pub(crate) forced: u32,
     /// The next collection is a full one if the heap has grown to this.
     full_at: usize,
+    /// Or if its pages, which minor collections cannot empty of old garbage, have come to half of what the limit leaves.
+    full_at_in_use: usize,
     pub(crate) totals: Totals,
 }
 
@@ -63,6 +65,7 @@ impl Schedule {
             until_forced: 0,
             forced: 0,
             full_at: min_bytes,
+            full_at_in_use: usize::MAX,
             totals: Totals::default(),
         }
     }
@@ -123,13 +126,18 @@ impl Heap {
     #[cold]
     #[inline(never)]
     fn safepoint_slow<R: Trace + ?Sized>(&mut self, roots: &R) {
-        let full_is_due = self.pressure.failed || self.used_bytes() >= self.schedule.full_at;
+        let full_is_due = self.pressure.failed
+            || self.used_bytes() >= self.schedule.full_at
+            || self.store.in_use_bytes() >= self.schedule.full_at_in_use;
         let extent = match self.zeal.collect_every {
             None if full_is_due || self.schedule.nursery_bytes == 0 => Extent::Full,
             None => Extent::Young,
             Some(every) => {
                 self.schedule.until_forced -= 1;
                 if self.schedule.until_forced > 0 {
+                    if full_is_due {
+                        self.run_cycle(Extent::Full, roots);
+                    }
                     return;
                 }
                 self.schedule.until_forced = every.get();
@@ -251,19 +259,22 @@ impl Heap {
         let live = self.schedule.totals.live_bytes;
         let budget = self.schedule.budget(live, self.store.limit);
         self.schedule.full_at = live.saturating_add(budget);
+        self.schedule.full_at_in_use = self.half_way_to_limit();
         // Somewhat more than the budget, as a heap in a steady state leaves some cells of its pages unused each time.
         self.store.release_empty(self.schedule.page_retention.unwrap_or(budget + budget / 4));
     }
 
     /// Sets when the next collection is due, by what is in the heap now.
     pub(crate) fn reschedule(&mut self) {
-        let Schedule { collector, totals, nursery_bytes, full_at, .. } = &self.schedule;
+        let Schedule { collector, totals, nursery_bytes, full_at, full_at_in_use, .. } = &self.schedule;
         self.pressure.due = match collector {
             Collector::None => u64::MAX,
             Collector::MarkSweep if self.zeal.collect_every.is_some() => 0,
             Collector::MarkSweep => {
                 let to_full = full_at.saturating_sub(totals.live_bytes);
-                let bytes = if *nursery_bytes == 0 { to_full } else { to_full.min(*nursery_bytes) };
+                let to_limit = full_at_in_use.saturating_sub(self.store.in_use_bytes());
+                let to_minor = if *nursery_bytes == 0 { usize::MAX } else { *nursery_bytes };
+                let bytes = to_full.min(to_limit).min(to_minor);
                 totals.taken_bytes.saturating_add(bytes.max(2 * PAGE_BYTES) as u64)
             }
         };
@@ -273,7 +284,14 @@ impl Heap {
     pub(crate) fn limit_changed(&mut self) {
         let live = self.schedule.totals.live_bytes;
         self.schedule.full_at = live.saturating_add(self.schedule.budget(live, self.store.limit));
+        self.schedule.full_at_in_use = self.half_way_to_limit();
         self.reschedule();
+    }
+
+    /// What is in use when half of what the limit leaves now has been taken; for ever out of reach without a limit.
+    fn half_way_to_limit(&self) -> usize {
+        let (in_use, limit) = (self.store.in_use_bytes(), self.store.limit);
+        if limit == usize::MAX { limit } else { in_use + limit.saturating_sub(in_use) / 2 }
     }
 
     fn note_peak(&mut self) {

@@ -56,7 +56,8 @@ impl Drop for OpenScope<'_> {
     fn drop(&mut self) {
         let temporaries = &mut self.heap.temporaries;
         temporaries.handles.truncate(self.begin);
-        temporaries.open_scopes -= 1;
+        // A body that has swapped the heap for another finds that one without an open scope.
+        temporaries.open_scopes = temporaries.open_scopes.saturating_sub(1);
     }
 }
 
@@ -106,10 +107,13 @@ impl Heap {
         let result = body(scope.heap);
         drop(scope);
         if R::HAS_EDGES && self.temporaries.open_scopes != 0 {
-            let temporaries = &mut self.temporaries;
+            let Heap { store, temporaries, .. } = self;
             result.trace(&mut Tracer::visiting(&mut |handle| {
-                assert!(temporaries.has_room(), "no memory for the temporaries of a scope");
-                temporaries.note(handle);
+                // A stale handle is a matter for whoever uses it.
+                if store.contains(handle.handle()) {
+                    assert!(temporaries.has_room(), "no memory for the temporaries of a scope");
+                    temporaries.note(handle);
+                }
             }));
         }
         result

@@ -187,7 +187,13 @@ impl Heap {
             item
         });
         match made {
-            Ok(gc) => Ok(gc),
+            Ok(gc) => {
+                assert!(
+                    len > 0 || items.next().is_none(),
+                    "an iterator said that it has {len} items, and yielded more"
+                );
+                Ok(gc)
+            }
             Err(error) => Err(error.with_value(items).1),
         }
     }

@@ -43,6 +43,13 @@ use std::fmt;
 /// assert!(heap.contains(kept) && !heap.contains(lost));
 /// ```
 ///
+/// # Changes behind a shared reference
+///
+/// The collector learns of writes from [`Heap::get_mut`](crate::Heap::get_mut). So the types of the standard library that
+/// change behind a shared reference are `Trace` only when what is in them has no handles. An implementation by hand can get
+/// around that, and should not: a handle that is stored in a `RefCell` of an old object is not seen by a minor collection,
+/// and goes stale.
+///
 /// # What `trace` may do
 ///
 /// It runs inside a collection, has no access to the heap, and should be quick. If it panics, the collection is

@@ -9,9 +9,8 @@ use thiserror::Error;
 
 /// One thing that [`Heap::verify`] found wrong.
 ///
-/// [`StaleEdge`](Flaw::StaleEdge) and [`DeadTemporary`](Flaw::DeadTemporary) are the program's: it stored a handle, or
-/// handed one out of a scope, whose object had died before. All others mean that memory was overwritten or that this crate
-/// has a bug.
+/// A [`StaleEdge`](Flaw::StaleEdge) is the program's: it stored a handle whose object had died before. All others mean that
+/// memory was overwritten or that this crate has a bug.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 #[allow(missing_docs, reason = "the messages say what the fields are")]

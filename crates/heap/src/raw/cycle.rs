@@ -49,8 +49,8 @@ impl Store {
 
     /// Marks everything within the extent that can be reached from what `roots` reports.
     ///
-    /// If `roots`, or the `Trace` of an object, unwinds, the cycle is abandoned: nothing is freed, and as the marks are
-    /// neither the old nor the new ones, the next cycle is a full one whatever is asked for.
+    /// Until the sweep begins, the marks are neither the old nor the new ones. If `roots`, or the `Trace` of an object,
+    /// unwinds, the cycle is abandoned: nothing is freed, and the next cycle is a full one whatever is asked for.
     pub(crate) fn mark(&mut self, extent: Extent, roots: impl FnOnce(&mut Tracer<'_>)) {
         debug_assert!(extent == Extent::Full || !self.needs_full_cycle());
         self.publish();
@@ -80,7 +80,6 @@ impl Store {
         let mut tracer = Tracer { sink: Sink::Mark(marker) };
         roots(&mut tracer);
         mark::run(&mut tracer);
-        self.marks_are_void = false;
     }
 
     fn clear_marks(&mut self) {
@@ -97,6 +96,7 @@ impl Store {
 
     /// Frees everything within the extent that is not marked. What is allocated from here on has a new stamp.
     pub(crate) fn sweep(&mut self, extent: Extent) -> Swept {
+        self.marks_are_void = false;
         // Before a freed cell can be handed out again (I4).
         self.stamps.advance();
         for run in self.spaces.runs_mut() {

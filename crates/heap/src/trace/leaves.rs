@@ -1,10 +1,10 @@
 //! Types that contain no handles.
 
 use crate::trace::{Trace, Tracer};
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::marker::PhantomData;
 use std::rc::Rc;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, OnceLock, RwLock};
 
 macro_rules! leaves {
     ($($(#[$attribute:meta])* $({$($generics:tt)*})? $type:ty),* $(,)?) => {$(
@@ -42,12 +42,12 @@ leaves! {
 /// A type whose values are shared, or change behind a shared reference. The collector would not see a handle come or go
 /// in one, so that its contents must be leaves; that is checked at compile time.
 macro_rules! leaf_containers {
-    ($($name:literal $type:ty),* $(,)?) => {$(
+    ($($name:literal <$T:ident: $bound:path $(, ?$relaxed:ident)?> $type:ty),* $(,)?) => {$(
         #[doc = concat!("For contents without handles, which is checked at compile time: the collector would not see a handle come or go in a `", $name, "`.")]
-        impl<T: Trace + ?Sized> Trace for $type {
+        impl<$T: $bound $(+ ?$relaxed)?> Trace for $type {
             const HAS_EDGES: bool = {
                 assert!(
-                    !T::HAS_EDGES,
+                    !$T::HAS_EDGES,
                     concat!("a `", $name, "` inside the heap cannot hold a `Gc`: store the `Gc` itself, and write through `Heap::get_mut`")
                 );
                 false
@@ -63,6 +63,12 @@ macro_rules! leaf_containers {
 }
 
 leaf_containers! {
-    "Rc" Rc<T>, "Arc" Arc<T>, "Cell" Cell<T>, "RefCell" RefCell<T>,
-    "Mutex" std::sync::Mutex<T>, "RwLock" std::sync::RwLock<T>,
+    "Rc" <T: Trace, ?Sized> Rc<T>,
+    "Arc" <T: Trace, ?Sized> Arc<T>,
+    "Cell" <T: Trace, ?Sized> Cell<T>,
+    "RefCell" <T: Trace, ?Sized> RefCell<T>,
+    "OnceCell" <T: Trace> OnceCell<T>,
+    "Mutex" <T: Trace, ?Sized> Mutex<T>,
+    "RwLock" <T: Trace, ?Sized> RwLock<T>,
+    "OnceLock" <T: Trace> OnceLock<T>,
 }

@@ -2,6 +2,9 @@
 
 use crate::trace::{Trace, Tracer};
 use std::borrow::Cow;
+use std::cmp::Reverse;
+use std::num::{Saturating, Wrapping};
+use std::ops::{Range, RangeFrom, RangeTo, RangeToInclusive};
 
 macro_rules! transparent {
     ($($type:ty),* $(,)?) => {$(
@@ -17,6 +20,24 @@ macro_rules! transparent {
 }
 
 transparent! { &T, &mut T, Box<T> }
+
+macro_rules! wrappers {
+    ($($name:ident { $($field:tt),+ }),* $(,)?) => {$(
+        impl<T: Trace> Trace for $name<T> {
+            const HAS_EDGES: bool = T::HAS_EDGES;
+
+            #[inline]
+            fn trace(&self, tracer: &mut Tracer<'_>) {
+                $(self.$field.trace(tracer);)+
+            }
+        }
+    )*};
+}
+
+wrappers! {
+    Wrapping { 0 }, Saturating { 0 }, Reverse { 0 }, Range { start, end }, RangeFrom { start }, RangeTo { end },
+    RangeToInclusive { end },
+}
 
 impl<T: Trace> Trace for Option<T> {
     const HAS_EDGES: bool = T::HAS_EDGES;
