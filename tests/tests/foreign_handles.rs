@@ -64,10 +64,18 @@ fn an_index_where_this_heap_has_cells_of_another_size() {
     let smalls: Vec<Gc<u64>> = (0..5_000).map(|n| small.alloc(n)).collect();
     let middles: Vec<Gc<[u64; 5]>> = (0..1_000).map(|n| small.alloc([n; 5])).collect();
     let slices: Vec<Gc<[u32]>> = (1..200).map(|n| small.alloc_slice_with(n, |_| n as u32)).collect();
-    smalls.iter().for_each(|&gc| assert!(large.try_get(gc).is_err()));
-    middles.iter().for_each(|&gc| assert!(large.try_get(gc).is_err()));
-    slices.iter().for_each(|&gc| assert!(large.try_get(gc).is_err()));
-    larges.iter().for_each(|&gc| assert!(small.try_get(gc).is_err()));
+    for &gc in &smalls {
+        assert!(large.try_get(gc).is_err());
+    }
+    for &gc in &middles {
+        assert!(large.try_get(gc).is_err());
+    }
+    for &gc in &slices {
+        assert!(large.try_get(gc).is_err());
+    }
+    for &gc in &larges {
+        assert!(small.try_get(gc).is_err());
+    }
     expect_foreign(&mut large, smalls[1]);
     expect_foreign(&mut large, middles[1]);
     expect_foreign(&mut large, slices[100]);
@@ -102,7 +110,9 @@ fn handles_that_travel_between_threads() {
     let theirs = theirs.join().unwrap();
     let mut heap = Heap::new();
     let ours: Vec<Gc<u64>> = (0..100).map(|n| heap.alloc(n + 500)).collect();
-    theirs.iter().for_each(|&gc| expect_foreign(&mut heap, gc));
+    for &gc in &theirs {
+        expect_foreign(&mut heap, gc);
+    }
     // There and back again.
     let ours = std::thread::spawn(move || ours.into_iter().rev().collect::<Vec<_>>()).join().unwrap();
     for (gc, n) in ours.into_iter().zip((500..600).rev()) {
@@ -235,9 +245,9 @@ impl Kind {
     }
 }
 
-fn try_words<T: Object + ?Sized>(heap: &mut Heap, gc: Gc<T>, word: u32, there: bool)
+fn try_words<T>(heap: &mut Heap, gc: Gc<T>, word: u32, there: bool)
 where
-    T: AsRef<[u32]>,
+    T: Object + AsRef<[u32]> + ?Sized,
 {
     let right = |found: &T| found.as_ref().iter().all(|&found| found == word);
     assert_eq!(heap.try_get(gc).is_ok_and(right), there);
@@ -341,6 +351,6 @@ proptest! {
                 }
             }
         }
-        heaps.iter().for_each(|(_, heap)| expect_sound(heap));
+        for (_, heap) in &heaps { expect_sound(heap); }
     }
 }

@@ -12,8 +12,6 @@ enum Extent {
     Minor,
 }
 
-const EXTENTS: [Extent; 2] = [Extent::Full, Extent::Minor];
-
 fn collect<R: Trace>(heap: &mut Heap, extent: Extent, roots: &R) {
     match extent {
         Extent::Full => heap.collect(roots),
