@@ -205,26 +205,26 @@ fn an_element_whose_destructor_panics_when_the_slice_fails() {
 
 #[test]
 fn a_clone_that_panics_in_the_middle_of_a_slice() {
-    struct Fickle<'c> {
-        left: &'c Cell<usize>,
+    struct Fickle {
+        left: Rc<Cell<usize>>,
         ledger: Ledger,
         _token: Token,
     }
-    impl Clone for Fickle<'_> {
+    impl Clone for Fickle {
         fn clone(&self) -> Self {
             assert!(self.left.get() > 0, "no clone");
             self.left.set(self.left.get() - 1);
-            Fickle { left: self.left, ledger: self.ledger.clone(), _token: self.ledger.token() }
+            Fickle { left: Rc::clone(&self.left), ledger: self.ledger.clone(), _token: self.ledger.token() }
         }
     }
-    impl Trace for Fickle<'_> {
+    impl Trace for Fickle {
         const HAS_EDGES: bool = false;
         fn trace(&self, _tracer: &mut Tracer<'_>) {}
     }
     let ledger = Ledger::new();
-    let left: &'static Cell<usize> = Box::leak(Box::new(Cell::new(7)));
-    let elements: Vec<Fickle<'static>> =
-        (0..10).map(|_| Fickle { left, ledger: ledger.clone(), _token: ledger.token() }).collect();
+    let left = Rc::new(Cell::new(7));
+    let elements: Vec<Fickle> =
+        (0..10).map(|_| Fickle { left: Rc::clone(&left), ledger: ledger.clone(), _token: ledger.token() }).collect();
     let mut heap = Heap::new();
     assert_eq!(panic_words(|| heap.alloc_slice(&elements)), "no clone");
     ledger.expect_dropped(7);
