@@ -4,12 +4,10 @@
 //! is, with or without the heap at hand, and in either order. It is in `raw/root_table.rs`.
 
 use crate::heap::Heap;
-use crate::raw::{Gc, Object, RootTable};
+use crate::raw::{Gc, Object, RootSlot};
 use crate::{HandleError, RootError};
-use slotmap::DefaultKey;
 use std::fmt;
 use std::ops::{Index, IndexMut};
-use std::rc::Rc;
 
 /// A handle that keeps its object alive.
 ///
@@ -21,7 +19,7 @@ use std::rc::Rc;
 /// [`safepoint`](Heap::safepoint): in globals, in a host's tables, across calls. It cannot be put *into* the heap: it is
 /// not [`Trace`](crate::Trace). Store the [`Gc`] that [`get`](Root::get) gives instead.
 ///
-/// It costs 24 bytes, a slot of 16 bytes in the table, and a few nanoseconds to make and to drop.
+/// It costs 16 bytes, a slot of 16 bytes in the table, and a few nanoseconds to make and to drop.
 ///
 /// # Examples
 ///
@@ -44,10 +42,10 @@ use std::rc::Rc;
 /// assert!(!heap.contains(greeting));
 /// ```
 pub struct Root<T: Object + ?Sized> {
-    table: Rc<RootTable>,
-    key: DefaultKey,
-    handle: Gc<T>,
+    slot: RootSlot<T>,
 }
+
+const _: () = assert!(size_of::<Root<str>>() == 16);
 
 impl<T: Object + ?Sized> Root<T> {
     /// The handle, to be stored in the heap or to ask the heap for the object.
@@ -59,7 +57,7 @@ impl<T: Object + ?Sized> Root<T> {
     /// ```
     #[inline]
     pub fn get(&self) -> Gc<T> {
-        self.handle
+        self.slot.get()
     }
 }
 
@@ -68,23 +66,16 @@ impl<T: Object + ?Sized> Clone for Root<T> {
     ///
     /// If the table is full, or the system has no memory for it.
     fn clone(&self) -> Root<T> {
-        match self.table.insert(self.handle.erase()) {
-            Some(key) => Root { table: Rc::clone(&self.table), key, handle: self.handle },
-            None => panic!("{}", self.table.no_room()),
+        match RootSlot::new(self.slot.table(), self.get()) {
+            Some(slot) => Root { slot },
+            None => panic!("{}", self.slot.table().no_room()),
         }
-    }
-}
-
-impl<T: Object + ?Sized> Drop for Root<T> {
-    #[inline]
-    fn drop(&mut self) {
-        self.table.remove(self.key);
     }
 }
 
 impl<T: Object + ?Sized> fmt::Debug for Root<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Root({:?})", self.handle)
+        write!(f, "Root({:?})", self.get())
     }
 }
 
@@ -112,9 +103,9 @@ impl Heap {
     pub fn root<T: Object + ?Sized>(&mut self, gc: Gc<T>) -> Root<T> {
         // Not by way of `try_root`, whose result would go through memory.
         if self.store.contains(gc.handle())
-            && let Some(key) = self.roots.insert(gc.erase())
+            && let Some(slot) = RootSlot::new(&self.roots, gc)
         {
-            return Root { table: Rc::clone(&self.roots), key, handle: gc };
+            return Root { slot };
         }
         self.cannot_root(gc)
     }
@@ -140,8 +131,8 @@ impl Heap {
         if !self.store.contains(gc.handle()) {
             return Err(RootError::Handle(self.stale::<T>(gc)));
         }
-        let key = self.roots.insert(gc.erase()).ok_or_else(|| self.roots.no_room())?;
-        Ok(Root { table: Rc::clone(&self.roots), key, handle: gc })
+        let slot = RootSlot::new(&self.roots, gc).ok_or_else(|| self.roots.no_room())?;
+        Ok(Root { slot })
     }
 
     #[cold]
@@ -158,14 +149,14 @@ impl<T: Object + ?Sized> Index<&Root<T>> for Heap {
 
     #[inline]
     fn index(&self, root: &Root<T>) -> &T {
-        self.get(root.handle)
+        self.get(root.get())
     }
 }
 
 impl<T: Object + ?Sized> IndexMut<&Root<T>> for Heap {
     #[inline]
     fn index_mut(&mut self, root: &Root<T>) -> &mut T {
-        self.get_mut(root.handle)
+        self.get_mut(root.get())
     }
 }
 

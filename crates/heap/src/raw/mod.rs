@@ -52,6 +52,6 @@ pub use object::Object;
 pub(crate) use object::TypeInfo;
 #[cfg(test)]
 pub(crate) use pages::Page;
-pub(crate) use root_table::RootTable;
+pub(crate) use root_table::{RootSlot, RootTable};
 pub(crate) use stamps::leave_only;
 pub(crate) use store::{NotDisjoint, Store};

@@ -6,11 +6,13 @@
 //! references exist at once, which is what a `RefCell` would check at each of the two ends of a root's life, at a third of
 //! their cost.
 
-use super::handle::AnyGc;
+use super::handle::{AnyGc, Gc};
 use crate::error::RootError;
-use slotmap::{DefaultKey, SlotMap};
+use slotmap::{DefaultKey, Key, KeyData, SlotMap};
 use std::cell::UnsafeCell;
 use std::fmt;
+use std::marker::PhantomData;
+use std::rc::Rc;
 
 /// More slots than this a slot map cannot tell apart.
 const MOST_ROOTS: usize = u32::MAX as usize - 2;
@@ -24,7 +26,7 @@ pub(crate) struct RootTable {
 impl RootTable {
     /// Adds a root, if there is room: see [`RootTable::no_room`].
     #[inline]
-    pub(crate) fn insert(&self, handle: AnyGc) -> Option<DefaultKey> {
+    fn insert(&self, handle: AnyGc) -> Option<DefaultKey> {
         // SAFETY: the only reference into the map, by the invariant of this file.
         let slots = unsafe { &mut *self.slots.get() };
         if slots.len() == slots.capacity() && !make_room(slots) {
@@ -40,9 +42,15 @@ impl RootTable {
         if roots >= MOST_ROOTS { RootError::Full { roots } } else { RootError::System { roots } }
     }
 
-    /// Removes a root.
     #[inline]
-    pub(crate) fn remove(&self, key: DefaultKey) {
+    fn get(&self, key: DefaultKey) -> AnyGc {
+        // SAFETY: the only reference into the map, by the invariant of this file.
+        let slots = unsafe { &*self.slots.get() };
+        slots[key]
+    }
+
+    #[inline]
+    fn remove(&self, key: DefaultKey) {
         // SAFETY: the only reference into the map, by the invariant of this file.
         let slots = unsafe { &mut *self.slots.get() };
         slots.remove(key);
@@ -65,6 +73,48 @@ impl RootTable {
     pub(crate) fn len(&self) -> usize {
         // SAFETY: the only reference into the map, by the invariant of this file.
         unsafe { &*self.slots.get() }.len()
+    }
+}
+
+/// One root of a table. It is two words, so that it is handed on in registers: a root is often moved right after it was
+/// made, and to read back as one what was written in parts costs a processor more than all the rest.
+pub(crate) struct RootSlot<T: ?Sized> {
+    table: Rc<RootTable>,
+    /// **Invariant:** the key, as a number, of a slot of `table` that is this root's alone, and holds a handle to a `T`.
+    key: u64,
+    object: PhantomData<Gc<T>>,
+}
+
+impl<T: ?Sized> RootSlot<T> {
+    /// A root for the object of a handle, if the table has room.
+    #[inline]
+    pub(crate) fn new(table: &Rc<RootTable>, gc: Gc<T>) -> Option<RootSlot<T>> {
+        let key = table.insert(gc.erase())?;
+        Some(RootSlot { table: Rc::clone(table), key: key.data().as_ffi(), object: PhantomData })
+    }
+
+    /// The table that it is in.
+    pub(crate) fn table(&self) -> &Rc<RootTable> {
+        &self.table
+    }
+
+    /// The handle.
+    #[inline]
+    pub(crate) fn get(&self) -> Gc<T> {
+        // The slot was made from a handle to a `T`, and holds it until it is dropped.
+        Gc::new(self.table.get(self.slot_key()).handle())
+    }
+
+    #[inline]
+    fn slot_key(&self) -> DefaultKey {
+        KeyData::from_ffi(self.key).into()
+    }
+}
+
+impl<T: ?Sized> Drop for RootSlot<T> {
+    #[inline]
+    fn drop(&mut self) {
+        self.table.remove(self.slot_key());
     }
 }
 
