@@ -7,7 +7,7 @@
 
 use std::cell::Cell;
 use std::rc::Rc;
-use tumulus_heap::{AnyGc, Gc, HandleError, Heap, Trace, Tracer};
+use tumulus_heap::{AnyGc, Gc, HandleError, Heap, Trace, Tracer, Zeal};
 use tumulus_tests::{Ledger, Token, calm_heap, catch, expect_sound, panic_words};
 
 /// Collects everything, or only what is young.
@@ -257,6 +257,13 @@ fn a_trace_that_panics_in_an_object_abandons_a_full_collection() {
 #[test]
 fn a_trace_that_panics_in_an_object_abandons_a_minor_collection() {
     panics_in_objects(Extent::Minor, calm_heap);
+}
+
+#[test]
+fn a_trace_that_panics_in_the_second_search_of_recheck_abandons_the_collection() {
+    for extent in [Extent::Full, Extent::Minor] {
+        panics_in_objects(extent, || Heap::builder().zeal(Zeal { recheck: true, ..Zeal::none() }).build());
+    }
 }
 
 #[test]
