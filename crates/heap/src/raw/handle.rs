@@ -17,7 +17,7 @@ use std::num::{NonZeroU32, NonZeroU64};
 /// One word rather than two halves, so that it is loaded, stored and compared in one go.
 #[derive(Copy, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Handle {
-    /// The index in the lower half, which is never zero; the stamp in the upper.
+    /// The index in the upper half, which is never zero; the stamp in the lower, where it can be compared as it is.
     bits: NonZeroU64,
 }
 
@@ -25,19 +25,21 @@ impl Handle {
     /// A handle to the object that was just put into the cell at `index`, under `stamp`.
     #[inline(always)]
     pub(super) fn new(index: NonZeroU32, stamp: u32) -> Handle {
-        Handle { bits: NonZeroU64::from(index) | u64::from(stamp) << 32 }
+        let bits = u64::from(index.get()) << 32 | u64::from(stamp);
+        // SAFETY: the index is not zero, and all of it is in the upper half.
+        Handle { bits: unsafe { NonZeroU64::new_unchecked(bits) } }
     }
 
     /// Where the cell is, in granules from the start of the cage.
     #[inline(always)]
     pub(crate) fn index(self) -> u32 {
-        self.bits.get() as u32
+        (self.bits.get() >> 32) as u32
     }
 
     /// The stamp of the object.
     #[inline(always)]
     pub(crate) fn stamp(self) -> u32 {
-        (self.bits.get() >> 32) as u32
+        self.bits.get() as u32
     }
 
     #[inline(always)]
