@@ -1,10 +1,9 @@
 //! The handle table of persistent roots: a slot map that a heap and its roots share.
 //!
 //! **Invariant:** a reference into the map lives only inside one function of this file, and none of these calls anything
-//! that could reach the table again: no user code, no `Trace`, no `Drop` of a value (a handle has
-//! none), only the global allocator, which has no roots. So no two such
-//! references exist at once, which is what a `RefCell` would check at each of the two ends of a root's life, at a third of
-//! their cost.
+//! that could reach the table again: no user code, no `Trace`, no `Drop` of a value (a handle has none), only the global
+//! allocator, which has no roots. So no two such references exist at once, which is what a `RefCell` would check at run
+//! time.
 
 use super::handle::{AnyGc, Gc};
 use crate::error::RootError;
