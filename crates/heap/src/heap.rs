@@ -4,10 +4,12 @@
 //! in `builder.rs`. None of these files contains unsafe code: that is below, in `raw/`.
 
 use crate::builder::HeapBuilder;
-use crate::collect::Schedule;
+use crate::collect::Accounts;
 use crate::error::{HandleError, HeapError};
+use crate::events::Listener;
 use crate::limit::Pressure;
 use crate::raw::{AnyGc, Gc, NotDisjoint, Object, RootTable, Store, TypeInfo};
+use crate::schedule::Schedule;
 use crate::scope::Temporaries;
 use crate::zeal::Zeal;
 use std::any::type_name;
@@ -88,6 +90,8 @@ pub struct Heap {
     pub(crate) temporaries: Temporaries,
     pub(crate) roots: Rc<RootTable>,
     pub(crate) schedule: Schedule,
+    pub(crate) accounts: Accounts,
+    pub(crate) listener: Listener,
     pub(crate) zeal: Zeal,
 }
 
