@@ -56,6 +56,11 @@ use std::rc::Rc;
 /// A heap stays on the thread that made it; any number of heaps can be used side by side, in one thread or in many.
 /// Handles are plain numbers and can go anywhere.
 ///
+/// ```compile_fail,E0277
+/// let heap = tumulus_heap::Heap::new();
+/// std::thread::spawn(move || drop(heap));
+/// ```
+///
 /// # Examples
 ///
 /// ```

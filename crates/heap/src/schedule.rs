@@ -21,6 +21,8 @@ const STEP_BYTES: std::ops::RangeInclusive<usize> = 32 << 10..=256 << 10;
 const CALM_STEP_BYTES: usize = 64 << 10;
 /// The largest multiple of the budget that a slice in a hurry has.
 const LARGEST_HURRY: u64 = 16;
+/// With less than this to the limit, a full collection is not done in slices.
+const LITTLE_LEFT: usize = 8 << 20;
 /// Of what was allocated since the last collection, the part in percent that may survive a minor one for it to have paid.
 const WORTHWHILE_SURVIVAL: u64 = 60;
 /// Memory that has been empty through so many full collections is given back.
@@ -130,7 +132,9 @@ impl Schedule {
         self.start_at = self.end_by - ahead;
         let left = now.limit.saturating_sub(now.in_use);
         let part = |part: usize| if now.limit == usize::MAX { usize::MAX } else { now.in_use + part };
-        (self.start_at_in_use, self.end_by_in_use) = (part(left / 2), part(left / 4 * 3));
+        self.start_at_in_use = part(left / 2);
+        // Where little is left, one large object may be enough to reach the limit.
+        self.end_by_in_use = part(if left < LITTLE_LEFT { left / 2 } else { left / 4 * 3 });
     }
 
     /// Bytes that the heap may grow by before the next full collection is complete.
@@ -304,12 +308,12 @@ mod tests {
     #[test]
     fn near_the_limit_it_is_completed_at_once() {
         let mut schedule = Schedule::new(Collector::MarkSweep);
-        let at = |used: usize| Fullness { used, in_use: used, limit: 10 * MIB };
-        schedule.plan(at(2 * MIB));
-        assert_eq!(schedule.due(at(4 * MIB), 0), None);
-        assert_eq!(schedule.due(at(6 * MIB), 0).map(|(extent, _)| extent), Some(Extent::Full));
-        assert_ne!(schedule.pace(&cycle(1000, 0), true, at(7 * MIB), PAUSE_UNITS), Pace::AtOnce);
-        assert_eq!(schedule.pace(&cycle(1000, 0), true, at(9 * MIB), PAUSE_UNITS), Pace::AtOnce);
+        let at = |used: usize| Fullness { used, in_use: used, limit: 20 * MIB };
+        schedule.plan(at(4 * MIB));
+        assert_eq!(schedule.due(at(8 * MIB), 0), None);
+        assert_eq!(schedule.due(at(12 * MIB), 0).map(|(extent, _)| extent), Some(Extent::Full));
+        assert_ne!(schedule.pace(&cycle(1000, 0), true, at(14 * MIB), PAUSE_UNITS), Pace::AtOnce);
+        assert_eq!(schedule.pace(&cycle(1000, 0), true, at(18 * MIB), PAUSE_UNITS), Pace::AtOnce);
     }
 
     #[test]
