@@ -354,7 +354,12 @@ impl Heap {
             young_bytes,
             freed_objects_before,
             freed_bytes_before,
+            taken_before: self.store.taken_bytes(),
+            taken_when_marked: 0,
         });
+        if extent == Extent::Full {
+            self.schedule.begun(self.fullness());
+        }
         self.accounts.hurry = Some(1);
     }
 
@@ -418,6 +423,9 @@ impl Heap {
         }
         self.store.begin_sweep();
         self.accounts.young_since = self.store.taken_bytes();
+        if let Some(cycle) = &mut self.accounts.cycle {
+            cycle.taken_when_marked = self.accounts.young_since;
+        }
     }
 
     /// Keeps the accounts of a cycle that is complete.
@@ -426,7 +434,7 @@ impl Heap {
         self.accounts.collections += 1;
         self.accounts.minor_collections += u64::from(cycle.extent == Extent::Young);
         let freed_objects = self.store.freed().objects;
-        let freed_bytes = self.store.freed().bytes - cycle.freed_bytes_before;
+        let freed_bytes = self.store.freed().bytes;
         self.accounts.live_objects = self.store.made_objects() - freed_objects;
         self.pressure.failed = false;
         let now = self.fullness();
@@ -499,7 +507,7 @@ impl Heap {
 
     /// Takes a change of the limit into account.
     pub(crate) fn limit_changed(&mut self) {
-        self.schedule.plan_again(self.fullness());
+        self.schedule.plan(self.fullness());
         self.reschedule(0);
     }
 

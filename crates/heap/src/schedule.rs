@@ -1,12 +1,17 @@
 //! The schedule: when a collection begins, how large its slices are, and how far apart.
 //!
-//! A full collection should be complete when the heap has grown to `end_by`, which is the growth factor times what survived
-//! the last one. It begins when two thirds of that way are gone, and spreads its work over the rest: a slice of the pause
+//! A full collection should be complete when the heap has grown to `end_by`, which is the growth factor times what is
+//! alive. It begins when three quarters of that way are gone, and spreads its work over the rest: a slice of the pause
 //! budget every so many bytes. When the bytes between two slices would become too few, as the program allocates much for
-//! what there is to mark, the slices become larger instead.
+//! what there is to mark, the slices become larger instead: a few times the budget at first, and more when the heap
+//! outgrows its bound all the same. Near the limit, the collection is completed at once.
+//!
+//! What died after it was marked survives a collection in slices. How much that was is estimated, so that the heap does not
+//! grow for the sake of garbage.
 //!
 //! A minor collection begins whenever a nursery's worth has been allocated. It pays only if most of that is dead: when more
-//! survives, there are none until the next full collection, and then it is tried again.
+//! survives, there are none until the next full collection, and then it is tried again; if that is in vain, after two
+//! more, four, and eight.
 
 use crate::budget::Budget;
 use crate::collect::Collector;
@@ -19,12 +24,17 @@ const PAUSE_UNITS: u64 = 6_000;
 const STEP_BYTES: std::ops::RangeInclusive<usize> = 32 << 10..=256 << 10;
 /// What is allocated between two slices of work that does not hurry.
 const CALM_STEP_BYTES: usize = 64 << 10;
-/// The largest multiple of the budget that a slice in a hurry has.
-const LARGEST_HURRY: u64 = 16;
+/// The largest multiple of the budget that a slice in a hurry has, and the largest when the heap has outgrown its bound.
+const HURRY: u64 = 4;
+const GREAT_HURRY: u64 = 16;
+/// The part of the growth during which a full collection is done.
+const AHEAD: usize = 4;
 /// With less than this to the limit, a full collection is not done in slices.
 const LITTLE_LEFT: usize = 8 << 20;
 /// Of what was allocated since the last collection, the part in percent that may survive a minor one for it to have paid.
 const WORTHWHILE_SURVIVAL: u64 = 60;
+/// Through how many full collections there are no minor ones, at most.
+const LONGEST_REST: u32 = 8;
 /// Memory that has been empty through so many full collections is given back.
 const IDLE_CYCLES: usize = 3;
 
@@ -44,10 +54,15 @@ pub(crate) struct Schedule {
     pub(crate) pause: Budget,
     /// A full collection has been asked for, to be done in slices.
     pub(crate) major_wanted: bool,
-    /// Bytes that survived the last full collection.
+    /// Bytes that were alive at the end of the last full collection.
     live: usize,
-    /// Minor collections do not pay for now.
-    minors_rest: bool,
+    /// Bytes that had been allocated and freed by then.
+    taken_at_last: u64,
+    freed_at_last: u64,
+    /// Minor collections do not pay: there are none until so many full collections are complete,
+    minors_rest: u32,
+    /// and until so many, should the next one be in vain as well.
+    next_rest: u32,
     /// The next full collection begins when so many bytes are used,
     start_at: usize,
     /// or so many are in pages and blocks, which minor collections cannot empty of old garbage.
@@ -74,6 +89,9 @@ pub(crate) struct Cycle {
     pub(crate) young_bytes: u64,
     pub(crate) freed_objects_before: u64,
     pub(crate) freed_bytes_before: u64,
+    /// Bytes that were allocated since the heap was made, when it began and when marking ended.
+    pub(crate) taken_before: u64,
+    pub(crate) taken_when_marked: u64,
 }
 
 /// How full a heap is.
@@ -109,7 +127,10 @@ impl Schedule {
             pause: Budget::work(PAUSE_UNITS),
             major_wanted: false,
             live: 0,
-            minors_rest: false,
+            taken_at_last: 0,
+            freed_at_last: 0,
+            minors_rest: 0,
+            next_rest: 1,
             start_at: usize::MAX,
             start_at_in_use: usize::MAX,
             end_by: usize::MAX,
@@ -118,23 +139,29 @@ impl Schedule {
         }
     }
 
-    /// Plans the next full collection, for a heap of which `now` is alive.
-    fn plan(&mut self, now: Fullness) {
-        self.live = now.used;
-        self.plan_again(now);
-    }
-
-    /// Plans the next full collection again, under another limit.
-    pub(crate) fn plan_again(&mut self, now: Fullness) {
+    /// Plans the next full collection, by what is alive and the limit.
+    pub(crate) fn plan(&mut self, now: Fullness) {
         let budget = self.growth_budget(self.live, now.limit);
         self.end_by = self.live.saturating_add(budget);
-        let ahead = if self.pause == Budget::unlimited() { 0 } else { budget / 3 };
-        self.start_at = self.end_by - ahead;
+        self.start_at = self.end_by - self.ahead(budget);
         let left = now.limit.saturating_sub(now.in_use);
         let part = |part: usize| if now.limit == usize::MAX { usize::MAX } else { now.in_use + part };
         self.start_at_in_use = part(left / 2);
         // Where little is left, one large object may be enough to reach the limit.
         self.end_by_in_use = part(if left < LITTLE_LEFT { left / 2 } else { left / 4 * 3 });
+    }
+
+    /// How many of the bytes that the heap may grow by are left when a full collection begins.
+    fn ahead(&self, growth_budget: usize) -> usize {
+        if self.pause == Budget::unlimited() { 0 } else { growth_budget / AHEAD }
+    }
+
+    /// Takes note that a full collection begins, which may be late: the heap may have grown far, where no safepoint came.
+    pub(crate) fn begun(&mut self, now: Fullness) {
+        let room = self.ahead(self.growth_budget(self.live, now.limit));
+        if now.used >= self.end_by - room / 2 {
+            self.end_by = now.used.saturating_add(self.ahead(self.growth_budget(now.used, now.limit)));
+        }
     }
 
     /// Bytes that the heap may grow by before the next full collection is complete.
@@ -177,7 +204,7 @@ impl Schedule {
     }
 
     fn has_minors(&self) -> bool {
-        self.nursery_bytes != 0 && !self.minors_rest
+        self.nursery_bytes != 0 && self.minors_rest == 0
     }
 
     /// In how many bytes the next collection is due, when there is none.
@@ -198,8 +225,7 @@ impl Schedule {
     /// When the next slice of the collection that is under way is due, and how large it is. `slice_work` is how much the
     /// last one did.
     pub(crate) fn pace(&self, cycle: &Cycle, is_marking: bool, now: Fullness, slice_work: u64) -> Pace {
-        let overrun = self.end_by.saturating_add((self.end_by - self.start_at).max(4 << 20));
-        if (now.in_use >= self.end_by_in_use && cycle.extent == Extent::Full) || now.used >= overrun {
+        if now.in_use >= self.end_by_in_use && cycle.extent == Extent::Full {
             return Pace::AtOnce;
         }
         if !is_marking || cycle.extent == Extent::Young {
@@ -207,13 +233,17 @@ impl Schedule {
         }
         let units = self.pause.units().unwrap_or(slice_work).max(1);
         // When there was more to mark than expected, each slice takes as much as has been done for too much.
-        let excess = cycle.work.saturating_sub(cycle.expected_work).div_ceil(units * 8);
-        let left = cycle.expected_work.saturating_sub(cycle.work).max(units);
+        let excess = cycle.work.saturating_sub(cycle.expected_work * 2) / (units * 8);
+        // An eighth is added for what is new, and as a reserve.
+        let expected = cycle.expected_work + cycle.expected_work / 8;
+        let left = expected.saturating_sub(cycle.work).max(units);
         let slices = left.div_ceil(units);
         let room = self.end_by.saturating_sub(now.used).min(self.end_by_in_use - now.in_use) as u64;
         let step = room / slices;
         let least = *STEP_BYTES.start() as u64;
-        let hurry = (least / step.max(1)).max(excess).min(LARGEST_HURRY) as u32;
+        let outgrown = now.used > self.end_by.saturating_add(self.end_by - self.start_at);
+        let most = if outgrown { GREAT_HURRY } else { HURRY };
+        let hurry = (least / step.max(1)).max(excess).min(most) as u32;
         if hurry > 1 {
             Pace::Hurried(*STEP_BYTES.start(), hurry)
         } else {
@@ -226,17 +256,30 @@ impl Schedule {
         self.end_by
     }
 
-    /// Learns from a collection that is complete, which has left `now`.
+    /// Learns from a collection that is complete, which has left `now`. Since the heap was made, `freed_bytes` were freed.
     pub(crate) fn ended(&mut self, cycle: &Cycle, freed_bytes: u64, now: Fullness) {
         match cycle.extent {
             Extent::Full => {
-                self.minors_rest = false;
+                self.minors_rest = self.minors_rest.saturating_sub(1);
+                // Of what was allocated since the last full collection, the part that was garbage by now. While this one
+                // marked, as much will have become garbage of each byte, most of it marked already.
+                let allocated = cycle.taken_when_marked - self.taken_at_last;
+                let freed = (freed_bytes - self.freed_at_last).min(allocated);
+                let while_marking = cycle.taken_when_marked - cycle.taken_before;
+                let floating = u128::from(while_marking) * u128::from(freed) / u128::from(allocated.max(1));
+                (self.taken_at_last, self.freed_at_last) = (cycle.taken_when_marked, freed_bytes);
+                self.live = now.used.saturating_sub(floating as usize);
                 self.plan(now);
             }
             Extent::Young => {
                 let enough = cycle.young_bytes >= self.nursery_bytes as u64 / 2;
-                let survived = cycle.young_bytes.saturating_sub(freed_bytes);
-                self.minors_rest = enough && survived * 100 > cycle.young_bytes * WORTHWHILE_SURVIVAL;
+                let survived = cycle.young_bytes.saturating_sub(freed_bytes - cycle.freed_bytes_before);
+                if !enough || survived * 100 <= cycle.young_bytes * WORTHWHILE_SURVIVAL {
+                    self.next_rest = 1;
+                } else {
+                    self.minors_rest = self.next_rest;
+                    self.next_rest = (self.next_rest * 2).min(LONGEST_REST);
+                }
             }
         }
     }
@@ -261,6 +304,14 @@ mod tests {
         Fullness { used, in_use: used, limit: usize::MAX }
     }
 
+    /// A schedule for a heap of which so much is alive.
+    fn planned(now: Fullness) -> Schedule {
+        let mut schedule = Schedule::new(Collector::MarkSweep);
+        schedule.live = now.used;
+        schedule.plan(now);
+        schedule
+    }
+
     fn cycle(expected_work: u64, work: u64) -> Cycle {
         Cycle {
             extent: Extent::Full,
@@ -272,44 +323,60 @@ mod tests {
             young_bytes: 0,
             freed_objects_before: 0,
             freed_bytes_before: 0,
+            taken_before: 0,
+            taken_when_marked: 0,
         }
+    }
+
+    /// Where the heap stands when a full collection of so much work is done, or when it is not calm any more.
+    fn follow(schedule: &Schedule, from: usize, work: u64) -> Result<usize, Pace> {
+        let (mut used, mut done) = (from, 0);
+        while done < work {
+            match schedule.pace(&cycle(work, done), true, fullness(used), PAUSE_UNITS) {
+                Pace::Calm(step) => used += step,
+                pace => return Err(pace),
+            }
+            done += PAUSE_UNITS;
+        }
+        Ok(used)
     }
 
     #[test]
     fn a_full_collection_ends_by_the_growth_factor() {
-        let mut schedule = Schedule::new(Collector::MarkSweep);
-        schedule.plan(fullness(60 * MIB));
-        assert_eq!(schedule.due(fullness(99 * MIB), 0), None);
-        assert_eq!(schedule.due(fullness(101 * MIB), 0), Some((Extent::Full, Reason::Growth)));
-        // Two million objects, in slices of some thousand: followed through, the work is done before 120 MiB are used.
-        let (mut used, mut done) = (100 * MIB, 0);
-        while done < 2_000_000 {
-            let Pace::Calm(step) = schedule.pace(&cycle(2_000_000, done), true, fullness(used), PAUSE_UNITS) else {
-                panic!("hurried at {done}")
-            };
-            used += step;
-            done += PAUSE_UNITS;
-        }
-        assert!(used > 110 * MIB && used < 121 * MIB, "{}", used / MIB);
+        let mut schedule = planned(fullness(60 * MIB));
+        assert_eq!(schedule.due(fullness(104 * MIB), 0), None);
+        assert_eq!(schedule.due(fullness(106 * MIB), 0), Some((Extent::Full, Reason::Growth)));
+        schedule.begun(fullness(105 * MIB));
+        let end = follow(&schedule, 105 * MIB, 2_000_000).unwrap();
+        assert!(end > 110 * MIB && end < 121 * MIB, "{}", end / MIB);
+    }
+
+    #[test]
+    fn one_that_begins_late_takes_its_time_all_the_same() {
+        let mut schedule = planned(fullness(0));
+        let late = fullness(200 * MIB);
+        assert!(schedule.due(late, 0).is_some());
+        schedule.begun(late);
+        assert!(follow(&schedule, 200 * MIB, 2_000_000).is_ok());
     }
 
     #[test]
     fn slices_grow_when_there_is_little_room() {
         let mut schedule = Schedule::new(Collector::MarkSweep);
         schedule.growth = 1.1;
+        schedule.live = 60 * MIB;
         schedule.plan(fullness(60 * MIB));
-        let pace = schedule.pace(&cycle(2_000_000, 0), true, fullness(64 * MIB), PAUSE_UNITS);
-        assert!(matches!(pace, Pace::Hurried(_, 2..)), "{pace:?}");
+        let pace = |used, cycle: Cycle| schedule.pace(&cycle, true, fullness(used), PAUSE_UNITS);
+        assert_eq!(pace(65 * MIB, cycle(2_000_000, 0)), Pace::Hurried(32 << 10, 4));
+        assert_eq!(pace(90 * MIB, cycle(2_000_000, 0)), Pace::Hurried(32 << 10, 16));
         // More to mark than was thought.
-        let pace = schedule.pace(&cycle(1000, 1_000_000), true, fullness(61 * MIB), PAUSE_UNITS);
-        assert!(matches!(pace, Pace::Hurried(_, 16)), "{pace:?}");
+        assert_eq!(pace(61 * MIB, cycle(1000, 1_000_000)), Pace::Hurried(32 << 10, 4));
     }
 
     #[test]
     fn near_the_limit_it_is_completed_at_once() {
-        let mut schedule = Schedule::new(Collector::MarkSweep);
         let at = |used: usize| Fullness { used, in_use: used, limit: 20 * MIB };
-        schedule.plan(at(4 * MIB));
+        let schedule = planned(at(4 * MIB));
         assert_eq!(schedule.due(at(8 * MIB), 0), None);
         assert_eq!(schedule.due(at(12 * MIB), 0).map(|(extent, _)| extent), Some(Extent::Full));
         assert_ne!(schedule.pace(&cycle(1000, 0), true, at(14 * MIB), PAUSE_UNITS), Pace::AtOnce);
@@ -318,8 +385,7 @@ mod tests {
 
     #[test]
     fn minor_collections_rest_while_most_survives() {
-        let mut schedule = Schedule::new(Collector::MarkSweep);
-        schedule.plan(fullness(0));
+        let mut schedule = planned(fullness(0));
         let nursery = schedule.nursery_bytes as u64;
         let minor = Cycle { extent: Extent::Young, young_bytes: nursery, ..cycle(0, 0) };
         assert_eq!(schedule.due(fullness(0), nursery), Some((Extent::Young, Reason::Nursery)));
@@ -329,6 +395,26 @@ mod tests {
         assert_eq!(schedule.due(fullness(MIB), 10 * nursery), None);
         schedule.ended(&cycle(0, 0), 0, fullness(MIB));
         assert!(schedule.due(fullness(MIB), nursery).is_some());
+        // In vain again: twice as long.
+        schedule.ended(&minor, 0, fullness(MIB));
+        schedule.ended(&cycle(0, 0), 0, fullness(MIB));
+        assert_eq!(schedule.due(fullness(MIB), nursery), None);
+        schedule.ended(&cycle(0, 0), 0, fullness(MIB));
+        assert!(schedule.due(fullness(MIB), nursery).is_some());
+    }
+
+    #[test]
+    fn what_died_after_it_was_marked_does_not_count_as_alive() {
+        let mib = |n: u64| n << 20;
+        let mut schedule = planned(fullness(60 * MIB));
+        // All that was allocated is garbage of old: 20 MiB while the cycle marked, of which none was freed.
+        let steady = Cycle { taken_before: mib(80), taken_when_marked: mib(100), ..cycle(0, 0) };
+        schedule.ended(&steady, mib(100), fullness(80 * MIB));
+        assert_eq!(schedule.live, 60 * MIB);
+        // Nothing of it is garbage.
+        let growing = Cycle { taken_before: mib(180), taken_when_marked: mib(200), ..cycle(0, 0) };
+        schedule.ended(&growing, mib(100), fullness(180 * MIB));
+        assert_eq!(schedule.live, 180 * MIB);
     }
 
     #[test]
