@@ -139,10 +139,12 @@ impl fmt::Display for Event {
     }
 }
 
+type Callback = Box<dyn FnMut(&Event)>;
+
 /// Who is told.
 #[derive(Default)]
 pub(crate) struct Listener {
-    callback: Option<Box<dyn FnMut(&Event)>>,
+    callback: Option<Callback>,
 }
 
 impl Listener {

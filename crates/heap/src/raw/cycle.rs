@@ -357,7 +357,9 @@ impl Drop for Store {
             let page = *self.pages.page(number);
             if page.must_drop() {
                 let bits = bits::of_page(&mut self.bits, number);
-                bits.iter_mut().for_each(|bits| bits.mark = 0);
+                for word in bits.iter_mut() {
+                    word.mark = 0;
+                }
                 // SAFETY: a page in use as the table says, everything is published, and the exclusive borrow says that no
                 // reference into a cell is left (I8). Nothing is marked, so that everything dies.
                 unsafe { sweep_page(self.cage, number, &page, bits, Remains::Left, &mut self.freed) };

@@ -127,17 +127,14 @@ impl Store {
         let space = &mut self.spaces.list[owner as usize];
         space.leave_page(used_up);
         let (info, shape) = (space.info, space.shape);
-        let (page, run) = match self.page_with_room(owner) {
-            Some(page) => {
-                let first_free = bits::next_free_run(bits::of_page(&mut self.bits, page), shape.stride(), 0);
-                let (begin, _) = first_free.expect("a page is on the list of those with room only if it has some");
-                // SAFETY: the page was linked when it was put on that list, and nothing was allocated in it since (I10).
-                (page, unsafe { Run::at(self.cage, page * PAGE_GRANULES + begin) })
-            }
-            None => {
-                let page = self.take_page(info, shape, owner)?;
-                (page, Run::of_empty_page(page, shape.stride()))
-            }
+        let (page, run) = if let Some(page) = self.page_with_room(owner) {
+            let first_free = bits::next_free_run(bits::of_page(&mut self.bits, page), shape.stride(), 0);
+            let (begin, _) = first_free.expect("a page is on the list of those with room only if it has some");
+            // SAFETY: the page was linked when it was put on that list, and nothing was allocated in it since (I10).
+            (page, unsafe { Run::at(self.cage, page * PAGE_GRANULES + begin) })
+        } else {
+            let page = self.take_page(info, shape, owner)?;
+            (page, Run::of_empty_page(page, shape.stride()))
         };
         let space = &mut self.spaces.list[owner as usize];
         self.pages.push(&mut space.young, page);

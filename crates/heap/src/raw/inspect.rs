@@ -126,7 +126,7 @@ impl Store {
             report(Flaw::WorkLeft);
         }
         for (space, run) in self.spaces.runs() {
-            self.check_run(space, run, report);
+            check_run(space, run, report);
             for number in self.pages_of(space.roomy) {
                 self.check_links(space, number, report);
             }
@@ -278,23 +278,6 @@ impl Store {
         }
     }
 
-    fn check_run(&self, space: &Space, run: Run, report: &mut dyn FnMut(Flaw)) {
-        if run == Run::default() {
-            return;
-        }
-        let first = space.page * PAGE_GRANULES;
-        let border = |index: u32| (index - first).is_multiple_of(space.shape.stride());
-        let ordered = first <= run.next && run.next <= run.end && run.end <= first + PAGE_GRANULES;
-        let free = |index: u32| {
-            let granule = index - first;
-            space.before[bits::word_of(granule)] & bits::bit_of(granule) == 0
-        };
-        let fits = space.page != 0 && ordered && border(run.next) && border(run.end);
-        if !fits || !(run.next..run.end).all(free) {
-            report(Flaw::RunAstray { type_name: space.info.name(), start: run.next, end: run.end });
-        }
-    }
-
     /// Checks that the links of a page lead through all its free cells.
     fn check_links(&self, space: &Space, number: u32, report: &mut dyn FnMut(Flaw)) {
         let stride = space.shape.stride();
@@ -314,6 +297,24 @@ impl Store {
                 return;
             }
         }
+    }
+}
+
+/// Checks that a run is a stretch of free cells of the page that its space allocates in.
+fn check_run(space: &Space, run: Run, report: &mut dyn FnMut(Flaw)) {
+    if run == Run::default() {
+        return;
+    }
+    let first = space.page * PAGE_GRANULES;
+    let border = |index: u32| (index - first).is_multiple_of(space.shape.stride());
+    let ordered = first <= run.next && run.next <= run.end && run.end <= first + PAGE_GRANULES;
+    let free = |index: u32| {
+        let granule = index - first;
+        space.before[bits::word_of(granule)] & bits::bit_of(granule) == 0
+    };
+    let fits = space.page != 0 && ordered && border(run.next) && border(run.end);
+    if !fits || !(run.next..run.end).all(free) {
+        report(Flaw::RunAstray { type_name: space.info.name(), start: run.next, end: run.end });
     }
 }
 

@@ -99,7 +99,7 @@ pub(super) unsafe fn drain<T: Object + ?Sized>(
         if let Some(number) = next_part {
             put_aside(tracer, info, Part { index, number });
         }
-        let marker = self::marker(tracer);
+        let marker = marker(tracer);
         index = marker.work.next(cage)?;
         let next_info = marker.pages[page_of(index) as usize].info;
         if !next_info.is_some_and(|next| ptr::eq(next, info)) {
