@@ -135,7 +135,7 @@ pub(crate) struct Meter {
 }
 
 /// How much work is done between two looks at the clock: some microseconds.
-const BETWEEN_LOOKS: u64 = 256;
+pub(crate) const BETWEEN_LOOKS: u64 = 256;
 
 impl Meter {
     pub(crate) fn start(budget: Budget) -> Meter {

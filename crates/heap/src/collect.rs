@@ -3,11 +3,11 @@
 //! A collection is a cycle of the store (`raw/cycle.rs`), done in slices. This file runs the slices and keeps the accounts;
 //! when a cycle begins and how large its slices are is decided in `schedule.rs`.
 
-use crate::budget::{Budget, Meter, Progress};
+use crate::budget::{BETWEEN_LOOKS, Budget, Meter, Progress};
 use crate::events::{Event, Kind, Reason};
 use crate::heap::Heap;
 use crate::raw::{Exactness, Extent, RootTable, Stop};
-use crate::schedule::{Cycle, Fullness, Pace};
+use crate::schedule::{Cycle, Fullness, Pace, Schedule};
 use crate::scope::Temporaries;
 use crate::trace::{Trace, Tracer};
 use crate::zeal::Zeal;
@@ -349,7 +349,10 @@ impl Heap {
             slices: 0,
             work: 0,
             // Some objects are long slices, of which each part is work.
-            expected_work: objects.max(used_before as u64 / 32),
+            expected_work: match extent {
+                Extent::Young => young_bytes / 32 + self.store.remembered_objects() as u64,
+                Extent::Full => objects.max(used_before as u64 / 32),
+            },
             used_before,
             young_bytes,
             freed_objects_before,
@@ -372,8 +375,10 @@ impl Heap {
 
     /// As `run_slice`, but that a panic of a destructor is a result. One of a `Trace` goes through.
     fn slice<R: Trace + ?Sized>(&mut self, budget: Budget, roots: &R) -> Option<Panic> {
+        let mut budget = budget;
         if let Some(cycle) = &mut self.accounts.cycle {
             cycle.slices += 1;
+            budget = budget.times(Schedule::insistence(cycle, budget.units().unwrap_or(BETWEEN_LOOKS)));
         }
         self.store.begin_slice();
         let mut meter = Meter::start(budget);
@@ -534,8 +539,9 @@ impl Heap {
     pub fn adjust_external_bytes(&mut self, change: isize) {
         let external = &mut self.accounts.external_bytes;
         *external = external.saturating_add_signed(change);
-        if self.pressure.due != u64::MAX {
-            self.reschedule(0);
+        let is_due = self.schedule.due(self.fullness(), 0).is_some();
+        if is_due && self.accounts.cycle.is_none() && self.schedule.collector == Collector::MarkSweep {
+            self.pressure.due = self.pressure.due.min(self.store.taken_bytes());
         }
     }
 

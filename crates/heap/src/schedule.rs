@@ -156,6 +156,13 @@ impl Schedule {
         if self.pause == Budget::unlimited() { 0 } else { growth_budget / AHEAD }
     }
 
+    /// How many times a slice of so many units has to be done at once, so that the collection comes to an end. It would not
+    /// if the program made as much new work between two slices as one of them does.
+    pub(crate) fn insistence(cycle: &Cycle, units: u64) -> u32 {
+        let excess = cycle.work.saturating_sub(cycle.expected_work.saturating_mul(2).saturating_add(64));
+        1 + u32::try_from(excess / units.saturating_mul(8)).unwrap_or(u32::MAX - 1)
+    }
+
     /// Takes note that a full collection begins, which may be late: the heap may have grown far, where no safepoint came.
     pub(crate) fn begun(&mut self, now: Fullness) {
         let room = self.ahead(self.growth_budget(self.live, now.limit));
@@ -194,7 +201,9 @@ impl Schedule {
     /// What is worth doing when there is nothing else to do: what will be due before long.
     pub(crate) fn due_in_idle_time(&self, now: Fullness, young_bytes: u64) -> Option<(Extent, Reason)> {
         let ahead = |target: usize| target.saturating_sub((self.end_by - self.start_at.min(self.end_by)) / 2);
-        if now.used >= ahead(self.start_at) {
+        if self.major_wanted {
+            Some((Extent::Full, Reason::Asked))
+        } else if now.used >= ahead(self.start_at) {
             Some((Extent::Full, Reason::Growth))
         } else if self.has_minors() && young_bytes >= self.nursery_bytes as u64 / 4 {
             Some((Extent::Young, Reason::Nursery))
@@ -232,8 +241,6 @@ impl Schedule {
             return Pace::Calm(CALM_STEP_BYTES);
         }
         let units = self.pause.units().unwrap_or(slice_work).max(1);
-        // When there was more to mark than expected, each slice takes as much as has been done for too much.
-        let excess = cycle.work.saturating_sub(cycle.expected_work * 2) / (units * 8);
         // An eighth is added for what is new, and as a reserve.
         let expected = cycle.expected_work + cycle.expected_work / 8;
         let left = expected.saturating_sub(cycle.work).max(units);
@@ -243,7 +250,7 @@ impl Schedule {
         let least = *STEP_BYTES.start() as u64;
         let outgrown = now.used > self.end_by.saturating_add(self.end_by - self.start_at);
         let most = if outgrown { GREAT_HURRY } else { HURRY };
-        let hurry = (least / step.max(1)).max(excess).min(most) as u32;
+        let hurry = (least / step.max(1)).min(most) as u32;
         if hurry > 1 {
             Pace::Hurried(*STEP_BYTES.start(), hurry)
         } else {
@@ -369,8 +376,13 @@ mod tests {
         let pace = |used, cycle: Cycle| schedule.pace(&cycle, true, fullness(used), PAUSE_UNITS);
         assert_eq!(pace(65 * MIB, cycle(2_000_000, 0)), Pace::Hurried(32 << 10, 4));
         assert_eq!(pace(90 * MIB, cycle(2_000_000, 0)), Pace::Hurried(32 << 10, 16));
-        // More to mark than was thought.
-        assert_eq!(pace(61 * MIB, cycle(1000, 1_000_000)), Pace::Hurried(32 << 10, 4));
+    }
+
+    #[test]
+    fn a_collection_insists_when_there_is_more_work_than_was_thought() {
+        assert_eq!(Schedule::insistence(&cycle(1000, 2000), 10), 1);
+        assert_eq!(Schedule::insistence(&cycle(1000, 2064 + 800), 10), 11);
+        assert_eq!(Schedule::insistence(&cycle(0, u64::MAX), 1), u32::MAX);
     }
 
     #[test]
