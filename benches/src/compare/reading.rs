@@ -2,9 +2,9 @@
 
 use std::hint::black_box;
 
-use crate::graph;
-use crate::measure::{Measurement, timed};
-use crate::workload::Reading;
+use crate::compare::graph;
+use crate::compare::measure::{Measurement, timed};
+use crate::compare::workload::Reading;
 
 /// Allocates the nodes with `make`, in order, and shuffles their handles.
 #[inline]

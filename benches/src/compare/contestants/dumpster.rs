@@ -1,43 +1,48 @@
-//! The `gc` crate: mark and sweep with counted handles.
+//! The `dumpster` crate, its single-threaded half: counted handles, and a search for cycles.
 //!
-//! It is used like `Rc`, and a link that changes is a `GcCell`, as its documentation has it. Its handle has no spare
-//! bit pattern and its cell carries a flag, so that a link takes 24 bytes and a "24-byte" node 56. Marking recurses:
-//! on a graph linked at random its depth is in the millions, so these workloads run on a thread with a huge stack.
+//! It is used like `Rc`, and frees at once what is not in a cycle. A collection looks only at objects of which a
+//! handle was dropped since the last one, so a second collection of the same graph has nothing to do: a child times
+//! one. Collecting and dropping recurse, so graphs linked at random run on a thread with a huge stack. A link is a
+//! `OnceCell`, half as large as a `RefCell`; a node takes 40 bytes, since the handle has no spare bit pattern.
 
-// The crate's derives wrap their impls in a constant, which the compiler has come to advise against.
-#![allow(non_local_definitions)]
-
+use std::cell::OnceCell;
 use std::hint::black_box;
 
-use gc::{Finalize, Gc, GcCell, Trace, force_collect};
+use dumpster::Trace;
+use dumpster::unsync::{Gc, collect};
 
 use super::{Entry, NO_SCOPES};
-use crate::graph::{self, Graph};
-use crate::measure::{Measurement, grown, median_of, timed};
-use crate::stack;
-use crate::workload::{Reading, Sizes, Workload};
-use crate::{reading, trees};
+use crate::compare::graph::{self, Graph};
+use crate::compare::measure::{Measurement, grown, timed};
+use crate::compare::reading;
+use crate::compare::stack;
+use crate::compare::workload::{Reading, Sizes, Workload};
+use crate::trees;
 
-#[derive(Trace, Finalize)]
+#[derive(Trace)]
 struct Tree {
     left: Option<Gc<Tree>>,
     right: Option<Gc<Tree>>,
 }
 
-#[derive(Trace, Finalize)]
+type Link = OnceCell<Gc<Node>>;
+
+#[derive(Trace)]
 struct Node {
-    left: GcCell<Option<Gc<Node>>>,
-    right: GcCell<Option<Gc<Node>>>,
+    left: Link,
+    right: Link,
     value: u64,
 }
 
 pub fn entry(workload: Workload) -> Entry {
     match workload {
         Workload::BinaryTrees => Entry::Runs(binary_trees),
-        Workload::MarkRandom => Entry::Runs(|sizes| stack::with_huge(|| mark_random(sizes))),
-        Workload::MarkTree => Entry::Runs(mark_tree),
+        Workload::MarkRandom => Entry::Once(|sizes| stack::with_huge(|| mark_random(sizes))),
+        Workload::MarkTree => {
+            Entry::Absent("no handle is dropped while the tree is built, so it has nothing to look at")
+        }
         Workload::HalfDeadTree => Entry::Runs(half_dead_tree),
-        Workload::HalfDeadRandom => Entry::Runs(|sizes| stack::with_huge(|| half_dead_random(sizes))),
+        Workload::HalfDeadRandom => Entry::Once(|sizes| stack::with_huge(|| half_dead_random(sizes))),
         Workload::ReadHot => Entry::Runs(|sizes| read::<3>(sizes.hot)),
         Workload::WalkHot => Entry::Runs(walk_hot),
         Workload::ReadCold => Entry::Runs(|sizes| read::<5>(sizes.cold)),
@@ -58,47 +63,41 @@ fn binary_trees(sizes: &Sizes) -> Measurement {
         let stretch = check(&grow(sizes.tree_depth + 1));
         let long = grow(sizes.tree_depth);
         let sum = trees::short_lived(sizes.tree_depth, |depth| check(&grow(depth)));
-        let total = stretch + sum + check(&long);
-        drop(long);
-        force_collect();
-        total
+        stretch + sum + check(&long)
     });
     Measurement::of_time(span, trees::game_nodes(sizes.tree_depth), checksum)
 }
 
+fn link(to: Option<Gc<Node>>) -> Link {
+    to.map_or_else(OnceCell::new, OnceCell::from)
+}
+
 fn node(left: Option<Gc<Node>>, right: Option<Gc<Node>>, value: u64) -> Gc<Node> {
-    Gc::new(Node { left: GcCell::new(left), right: GcCell::new(right), value })
+    Gc::new(Node { left: link(left), right: link(right), value })
 }
 
 fn balanced(nodes: u64) -> Gc<Node> {
     trees::balanced(nodes, &mut node).expect("nodes > 0")
 }
 
-/// Lays a graph out and gives its roots; every other handle is dropped, since a handle outside is a root.
+/// Lays a graph out and gives its roots; every other handle is dropped, and so every object is suspect.
 fn lay_out(graph: &Graph) -> Vec<Gc<Node>> {
     let nodes: Vec<Gc<Node>> = (0..).zip(&graph.links).map(|(value, _)| node(None, None, value)).collect();
     for (node, &[left, right]) in nodes.iter().zip(&graph.links) {
-        *node.left.borrow_mut() = Some(nodes[left as usize].clone());
-        *node.right.borrow_mut() = Some(nodes[right as usize].clone());
+        assert!(node.left.set(nodes[left as usize].clone()).is_ok(), "the link is set twice");
+        assert!(node.right.set(nodes[right as usize].clone()).is_ok(), "the link is set twice");
     }
     graph.roots.iter().map(|&root| nodes[root as usize].clone()).collect()
 }
 
 fn walk(root: &Gc<Node>) -> u64 {
-    graph::walk(root, |node| (node.value, [node.left.borrow().clone(), node.right.borrow().clone()]))
+    graph::walk(root, |node| (node.value, [node.left.get().cloned(), node.right.get().cloned()]))
 }
 
 fn mark_random(sizes: &Sizes) -> Measurement {
-    mark(&lay_out(&Graph::random(sizes.objects, 1))[0], sizes)
-}
-
-fn mark_tree(sizes: &Sizes) -> Measurement {
-    mark(&balanced(sizes.objects), sizes)
-}
-
-fn mark(root: &Gc<Node>, sizes: &Sizes) -> Measurement {
-    let span = median_of(sizes.collections, force_collect);
-    Measurement::of_time(span, sizes.objects, walk(root))
+    let root = lay_out(&Graph::random(sizes.objects, 1)).remove(0);
+    let (span, ()) = timed(collect);
+    Measurement::of_time(span, sizes.objects, walk(&root))
 }
 
 fn half_dead_tree(sizes: &Sizes) -> Measurement {
@@ -113,10 +112,10 @@ fn half_dead_random(sizes: &Sizes) -> Measurement {
 }
 
 fn half_dead(live: &Gc<Node>, dying: Gc<Node>, sizes: &Sizes) -> Measurement {
-    force_collect();
+    collect();
     let (span, fresh) = timed(|| {
         drop(dying);
-        force_collect();
+        collect();
         balanced(sizes.objects / 2)
     });
     Measurement::of_time(span, sizes.objects, walk(live) + walk(&fresh))
@@ -129,9 +128,7 @@ fn read<const WORDS: usize>(reading: Reading) -> Measurement {
 
 fn walk_hot(sizes: &Sizes) -> Measurement {
     fn sum(node: &Node) -> u64 {
-        node.value
-            + node.left.borrow().as_ref().map_or(0, |left| sum(left))
-            + node.right.borrow().as_ref().map_or(0, |right| sum(right))
+        node.value + node.left.get().map_or(0, |left| sum(left)) + node.right.get().map_or(0, |right| sum(right))
     }
     let root = balanced(sizes.hot.nodes);
     reading::measure_walk(sizes.hot, || sum(black_box(&root)))
@@ -141,7 +138,7 @@ fn memory(sizes: &Sizes) -> Measurement {
     let (bytes, (span, root)) = grown(|| {
         timed(|| {
             let root = balanced(sizes.objects);
-            force_collect();
+            collect();
             root
         })
     });

@@ -9,10 +9,11 @@ use gc_arena::barrier::unlock;
 use gc_arena::{Arena, Collect, DynamicRootSet, Gc, Lock, Mutation, Rootable};
 
 use super::{Entry, NO_SCOPES};
-use crate::graph::{self, Graph};
-use crate::measure::{Measurement, grown, median_of, timed};
-use crate::workload::{Reading, Sizes, Workload};
-use crate::{reading, trees};
+use crate::compare::graph::{self, Graph};
+use crate::compare::measure::{Measurement, grown, median_of, timed};
+use crate::compare::reading;
+use crate::compare::workload::{Reading, Sizes, Workload};
+use crate::trees;
 
 #[derive(Collect)]
 #[collect(no_drop)]

@@ -8,10 +8,11 @@ use std::hint::black_box;
 use safe_gc::{Collector, Gc, Heap, Root, Trace};
 
 use super::{Entry, NO_SCOPES};
-use crate::graph::{self, Graph};
-use crate::measure::{Measurement, grown, median_of, timed};
-use crate::workload::{Reading, Sizes, Workload};
-use crate::{reading, trees};
+use crate::compare::graph::{self, Graph};
+use crate::compare::measure::{Measurement, grown, median_of, timed};
+use crate::compare::reading;
+use crate::compare::workload::{Reading, Sizes, Workload};
+use crate::trees;
 
 struct Tree {
     left: Option<Gc<Tree>>,

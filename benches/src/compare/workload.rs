@@ -65,11 +65,6 @@ pub enum Target {
 }
 
 impl Workload {
-    /// The name on the command line.
-    pub fn name(self) -> String {
-        self.to_possible_value().expect("no workload is hidden").get_name().to_owned()
-    }
-
     /// What is counted as one operation.
     pub const fn operation(self) -> &'static str {
         match self {

@@ -5,10 +5,11 @@ use std::hint::black_box;
 use tumulus_heap::{Gc, Heap, Trace};
 
 use super::Entry;
-use crate::graph::{self, Graph};
-use crate::measure::{Measurement, Span, grown, median_of, timed};
-use crate::workload::{Reading, Sizes, Workload};
-use crate::{reading, trees};
+use crate::compare::graph::{self, Graph};
+use crate::compare::measure::{Measurement, Span, grown, median_of, timed};
+use crate::compare::reading;
+use crate::compare::workload::{Reading, Sizes, Workload};
+use crate::trees;
 
 /// How many objects a scope holds before it ends.
 const SCOPE: u64 = 10_000;

@@ -9,12 +9,13 @@ use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
 use super::{Entry, NO_SCOPES};
-use crate::graph::{self, Graph};
-use crate::measure::Measurement;
-use crate::workload::{Reading, Sizes, Workload};
+use crate::compare::graph::{self, Graph};
+use crate::compare::measure::Measurement;
+use crate::compare::workload::{Reading, Sizes, Workload};
+use crate::suite::name_of;
 
 const PROGRAM: &str = "node";
-const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/contestants/node.js");
+const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/compare/contestants/node.js");
 
 pub fn entry(workload: Workload) -> Entry {
     if !installed() {
@@ -61,7 +62,7 @@ fn order(reading: Reading) -> Vec<u32> {
 /// Runs the script with these arrays on its standard input, each behind its length.
 fn run(workload: Workload, sizes: &Sizes, arrays: &[Vec<u32>]) -> Measurement {
     let mut child = Command::new(PROGRAM)
-        .args(["--expose-gc", SCRIPT, &workload.name()])
+        .args(["--expose-gc", SCRIPT, &name_of(workload)])
         .arg(serde_json::to_string(sizes).expect("sizes are plain numbers"))
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

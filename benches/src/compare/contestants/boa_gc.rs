@@ -1,24 +1,21 @@
-//! The `dumpster` crate, its single-threaded half: counted handles, and a search for cycles.
+//! The `boa_gc` crate, the collector of the Boa JavaScript engine: mark and sweep with counted handles.
 //!
-//! It is used like `Rc`, and frees at once what is not in a cycle. A collection looks only at objects of which a
-//! handle was dropped since the last one, so a second collection of the same graph has nothing to do: a child times
-//! one. Collecting and dropping recurse, so graphs linked at random run on a thread with a huge stack. A link is a
-//! `OnceCell`, half as large as a `RefCell`; a node takes 40 bytes, since the handle has no spare bit pattern.
+//! It is used like `Rc`; a collection starts by itself when an allocation passes a threshold, or by `force_collect`.
+//! A link is a `OnceCell`, which its `Trace` knows, because a `GcRefCell` would make a 24-byte node one of 40 bytes.
 
 use std::cell::OnceCell;
 use std::hint::black_box;
 
-use dumpster::Trace;
-use dumpster::unsync::{Gc, collect};
+use boa_gc::{Finalize, Gc, Trace, force_collect};
 
 use super::{Entry, NO_SCOPES};
-use crate::graph::{self, Graph};
-use crate::measure::{Measurement, grown, timed};
-use crate::stack;
-use crate::workload::{Reading, Sizes, Workload};
-use crate::{reading, trees};
+use crate::compare::graph::{self, Graph};
+use crate::compare::measure::{Measurement, grown, median_of, timed};
+use crate::compare::reading;
+use crate::compare::workload::{Reading, Sizes, Workload};
+use crate::trees;
 
-#[derive(Trace)]
+#[derive(Trace, Finalize)]
 struct Tree {
     left: Option<Gc<Tree>>,
     right: Option<Gc<Tree>>,
@@ -26,7 +23,7 @@ struct Tree {
 
 type Link = OnceCell<Gc<Node>>;
 
-#[derive(Trace)]
+#[derive(Trace, Finalize)]
 struct Node {
     left: Link,
     right: Link,
@@ -36,12 +33,10 @@ struct Node {
 pub fn entry(workload: Workload) -> Entry {
     match workload {
         Workload::BinaryTrees => Entry::Runs(binary_trees),
-        Workload::MarkRandom => Entry::Once(|sizes| stack::with_huge(|| mark_random(sizes))),
-        Workload::MarkTree => {
-            Entry::Absent("no handle is dropped while the tree is built, so it has nothing to look at")
-        }
+        Workload::MarkRandom => Entry::Runs(mark_random),
+        Workload::MarkTree => Entry::Runs(mark_tree),
         Workload::HalfDeadTree => Entry::Runs(half_dead_tree),
-        Workload::HalfDeadRandom => Entry::Once(|sizes| stack::with_huge(|| half_dead_random(sizes))),
+        Workload::HalfDeadRandom => Entry::Runs(half_dead_random),
         Workload::ReadHot => Entry::Runs(|sizes| read::<3>(sizes.hot)),
         Workload::WalkHot => Entry::Runs(walk_hot),
         Workload::ReadCold => Entry::Runs(|sizes| read::<5>(sizes.cold)),
@@ -62,7 +57,10 @@ fn binary_trees(sizes: &Sizes) -> Measurement {
         let stretch = check(&grow(sizes.tree_depth + 1));
         let long = grow(sizes.tree_depth);
         let sum = trees::short_lived(sizes.tree_depth, |depth| check(&grow(depth)));
-        stretch + sum + check(&long)
+        let total = stretch + sum + check(&long);
+        drop(long);
+        force_collect();
+        total
     });
     Measurement::of_time(span, trees::game_nodes(sizes.tree_depth), checksum)
 }
@@ -79,7 +77,7 @@ fn balanced(nodes: u64) -> Gc<Node> {
     trees::balanced(nodes, &mut node).expect("nodes > 0")
 }
 
-/// Lays a graph out and gives its roots; every other handle is dropped, and so every object is suspect.
+/// Lays a graph out and gives its roots; every other handle is dropped, since a handle outside is a root.
 fn lay_out(graph: &Graph) -> Vec<Gc<Node>> {
     let nodes: Vec<Gc<Node>> = (0..).zip(&graph.links).map(|(value, _)| node(None, None, value)).collect();
     for (node, &[left, right]) in nodes.iter().zip(&graph.links) {
@@ -94,9 +92,16 @@ fn walk(root: &Gc<Node>) -> u64 {
 }
 
 fn mark_random(sizes: &Sizes) -> Measurement {
-    let root = lay_out(&Graph::random(sizes.objects, 1)).remove(0);
-    let (span, ()) = timed(collect);
-    Measurement::of_time(span, sizes.objects, walk(&root))
+    mark(&lay_out(&Graph::random(sizes.objects, 1))[0], sizes)
+}
+
+fn mark_tree(sizes: &Sizes) -> Measurement {
+    mark(&balanced(sizes.objects), sizes)
+}
+
+fn mark(root: &Gc<Node>, sizes: &Sizes) -> Measurement {
+    let span = median_of(sizes.collections, force_collect);
+    Measurement::of_time(span, sizes.objects, walk(root))
 }
 
 fn half_dead_tree(sizes: &Sizes) -> Measurement {
@@ -111,10 +116,10 @@ fn half_dead_random(sizes: &Sizes) -> Measurement {
 }
 
 fn half_dead(live: &Gc<Node>, dying: Gc<Node>, sizes: &Sizes) -> Measurement {
-    collect();
+    force_collect();
     let (span, fresh) = timed(|| {
         drop(dying);
-        collect();
+        force_collect();
         balanced(sizes.objects / 2)
     });
     Measurement::of_time(span, sizes.objects, walk(live) + walk(&fresh))
@@ -137,7 +142,7 @@ fn memory(sizes: &Sizes) -> Measurement {
     let (bytes, (span, root)) = grown(|| {
         timed(|| {
             let root = balanced(sizes.objects);
-            collect();
+            force_collect();
             root
         })
     });

@@ -13,41 +13,20 @@ mod ours;
 mod rc;
 mod safe_gc;
 
+use super::Compare;
+use super::workload::Workload;
 use crate::allocator::Allocator;
-use crate::measure::Measurement;
-use crate::workload::{Sizes, Workload};
+use crate::suite::{self, OURS};
 
-/// The name of the contestant that all others are compared with.
-pub const OURS: &str = "ours";
-
-/// What a contestant does with a workload.
-#[derive(Clone, Copy, Debug)]
-pub enum Entry {
-    /// It runs it.
-    Runs(fn(&Sizes) -> Measurement),
-    /// It runs it, and takes so long that it takes part in the first round only.
-    Once(fn(&Sizes) -> Measurement),
-    /// It has no part in it, for this reason.
-    Absent(&'static str),
-}
-
-/// One library, or engine, on one allocator.
-#[derive(Clone, Copy, Debug)]
-pub struct Contestant {
-    /// Its name on the command line and in the report.
-    pub name: &'static str,
-    /// The global allocator of its process.
-    pub allocator: Allocator,
-    /// What it does with each workload.
-    pub entry: fn(Workload) -> Entry,
-}
+type Contestant = suite::Contestant<Compare>;
+type Entry = suite::Entry<Compare>;
 
 const fn on_system(name: &'static str, entry: fn(Workload) -> Entry) -> Contestant {
-    Contestant { name, allocator: Allocator::System, entry }
+    Contestant { name, allocator: Allocator::System, passes: 1, entry }
 }
 
 const fn on_mimalloc(name: &'static str, entry: fn(Workload) -> Entry) -> Contestant {
-    Contestant { name, allocator: Allocator::MiMalloc, entry }
+    Contestant { name, allocator: Allocator::MiMalloc, passes: 1, entry }
 }
 
 /// All of them, in the order of the report.
@@ -66,11 +45,6 @@ pub const ALL: &[Contestant] = &[
     on_system("bumpalo", bumpalo::entry),
     on_system("node", node::entry),
 ];
-
-/// The contestant of that name.
-pub fn find(name: &str) -> Option<&'static Contestant> {
-    ALL.iter().find(|contestant| contestant.name == name)
-}
 
 /// Why contestants without a collector have no part in a workload about collections.
 const NO_COLLECTOR: &str = "it has no collector";

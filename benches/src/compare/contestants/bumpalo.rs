@@ -7,10 +7,11 @@ use std::hint::black_box;
 use bumpalo::Bump;
 
 use super::{Entry, NO_COLLECTOR, NO_SCOPES};
-use crate::graph;
-use crate::measure::{Measurement, grown, timed};
-use crate::workload::{Reading, Sizes, Workload};
-use crate::{reading, trees};
+use crate::compare::graph;
+use crate::compare::measure::{Measurement, grown, timed};
+use crate::compare::reading;
+use crate::compare::workload::{Reading, Sizes, Workload};
+use crate::trees;
 
 struct Tree<'arena> {
     left: Option<&'arena Tree<'arena>>,
