@@ -8,11 +8,12 @@ use std::fmt::{self, Write};
 use std::path::Path;
 use std::{fs, io};
 
+use super::Pauses;
 use super::measure::{Measurement, Stops};
 use super::report::{Outcome, all_rounds};
-use crate::suite::name_of;
+use crate::suite::{Suite, name_of};
 
-/// Colours that can be told apart, in the order of the contestants.
+/// Colours that can be told apart, one for each contestant, in their order.
 const COLOURS: [&str; 10] =
     ["#d62728", "#7f7f7f", "#e377c2", "#1f77b4", "#17becf", "#9467bd", "#8c564b", "#bcbd22", "#2ca02c", "#ff7f0e"];
 
@@ -60,12 +61,7 @@ struct Line {
 ///
 /// If the folder or the file cannot be made.
 pub fn save(outcome: &Outcome, folder: &Path) -> io::Result<()> {
-    let lines: Vec<Line> = outcome
-        .results
-        .iter()
-        .zip(COLOURS.iter().cycle())
-        .filter_map(|((name, measurements), colour)| line(name, colour, measurements))
-        .collect();
+    let lines: Vec<Line> = outcome.results.iter().filter_map(|(name, measurements)| line(name, measurements)).collect();
     if lines.is_empty() {
         return Ok(());
     }
@@ -76,7 +72,9 @@ pub fn save(outcome: &Outcome, folder: &Path) -> io::Result<()> {
     fs::write(folder.join(format!("{name}.svg")), text)
 }
 
-fn line(name: &'static str, colour: &'static str, measurements: &[Measurement]) -> Option<Line> {
+fn line(name: &'static str, measurements: &[Measurement]) -> Option<Line> {
+    let place = Pauses::contestants().iter().position(|contestant| contestant.name == name)?;
+    let colour = COLOURS[place % COLOURS.len()];
     let cpu = all_rounds(measurements, |measurement| measurement.cpu.as_ref());
     let dashes = if cpu.is_some() { "" } else { " stroke-dasharray=\"5 3\"" };
     let stops = cpu.or_else(|| all_rounds(measurements, |measurement| measurement.wall.as_ref()))?;
@@ -147,11 +145,11 @@ fn draw_utilisation(text: &mut String, lines: &[Line]) -> fmt::Result {
     Ok(())
 }
 
-/// Without the points that lie within half a pixel of the one before; a histogram has hundreds of buckets.
+/// Without the points that lie within a pixel of the one before; a histogram has hundreds of buckets.
 fn thinned(points: &[[f64; 2]]) -> Vec<[f64; 2]> {
     let mut kept: Vec<[f64; 2]> = Vec::new();
     for (at, &point) in points.iter().enumerate() {
-        let near = kept.last().is_some_and(|last| (0..2).all(|axis| (last[axis] - point[axis]).abs() < 0.5));
+        let near = kept.last().is_some_and(|last| (0..2).all(|axis| (last[axis] - point[axis]).abs() < 1.0));
         if !near || at + 1 == points.len() {
             kept.push(point);
         }
