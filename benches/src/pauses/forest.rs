@@ -11,7 +11,7 @@ use super::watch::Watch;
 use super::workload::{Churn, Sizes};
 use crate::trees::complete_nodes;
 
-/// The idle time after each frame: what 60 frames a second leave when a frame's work takes 14.6 ms.
+/// The idle time after each frame: an eighth of what 60 frames a second have.
 pub const IDLE: Duration = Duration::from_millis(2);
 
 /// A table of trees, in a contestant's hands.

@@ -1,8 +1,8 @@
 //! The workload `lru`: a cache that gives up the entry that was not used for longest.
 //!
-//! A hash table leads to the entries, and a list through all of them has the one used last in front. Keys are skewed, so
-//! that about half of the look-ups find what they look for; otherwise an entry with a text of 16 to 128 bytes is made,
-//! and if the cache is full the last of the list goes.
+//! A hash table leads to the entries, and a list through all of them has the one used last in front. Keys are skewed:
+//! somewhat less than half of the look-ups find what they look for. The others make an entry with a text of 16 to 128
+//! bytes, and if the cache is full, the last of the list goes for it.
 
 use super::measure::Measurement;
 use super::random::{Random, scatter, text};
@@ -140,7 +140,7 @@ fn evict<E: Entries>(entries: &mut E) {
     entries.give_up(&oldest);
 }
 
-/// A key. All are less than 4 times the capacity, and half of them much less.
+/// A key. All are less than 4 times the capacity, and many of them much less.
 #[inline]
 fn key(random: &mut Random, capacity: u32) -> u32 {
     let end = capacity.saturating_mul(4) >> (random.next() & 3);

@@ -17,9 +17,9 @@ pub struct Interval {
 ///
 /// The pauses are in order, do not overlap, and end by `end`. A window that is longer than the whole is the whole.
 ///
-/// The result is exact: as a window slides, the time paused in it changes at a rate that is constant between the moments
-/// at which one of its borders meets a border of a pause. A window with the most pause in it can therefore slide until
-/// it begins where a pause begins or ends where one ends, and only such windows are looked at.
+/// The result is exact. As a window slides, the time paused in it changes at a rate that is constant between the
+/// moments at which one of its borders meets a border of a pause. So a window with the most pause in it can slide until
+/// it begins where a pause begins or ends where one ends, without losing any; and only such windows are looked at.
 pub fn least_utilisation(pauses: &[Interval], end: u64, window: u64) -> f64 {
     let window = window.min(end);
     if window == 0 {

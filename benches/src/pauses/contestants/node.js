@@ -151,9 +151,9 @@ class SplayNode {
 
 function payload(depth, number) {
   if (depth === 0) {
-    const first = number & 0xffff;
+    const n = number & 0xffff;
     return {
-      numbers: [first, first + 1, first + 2, first + 3, first + 4, first + 5, first + 6, first + 7, first + 8, first + 9],
+      numbers: [n, n + 1, n + 2, n + 3, n + 4, n + 5, n + 6, n + 7, n + 8, n + 9],
       text: 'String for key ' + number + ' in leaf node',
     };
   }
