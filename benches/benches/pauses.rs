@@ -64,7 +64,7 @@ fn nothing_due(criterion: &mut Criterion) {
     });
 }
 
-/// What writing costs beside reading: the check of the handle, and the barrier.
+/// What writing costs beside reading, which checks the handle too: the barrier. It should cost at most 0.6 ns.
 ///
 /// A young object is known by its handle; an old one is noted when it is written to for the first time.
 fn access(criterion: &mut Criterion) {
