@@ -74,7 +74,7 @@ pub fn run<S: Suite>(workload: S::Workload, plan: &Plan<S>) -> Outcome<S> {
 
 /// The order of the contestants in a round: another in each, so that nobody always follows the same one.
 ///
-/// A process that comes after a large one was seen to pay for it: its first touch of each page took twice as long.
+/// A process that comes after a large one was seen to take up to twice its usual CPU time.
 fn order(contestants: usize, round: u32) -> Vec<usize> {
     let mut order: Vec<usize> = (0..contestants).collect();
     Rng::with_seed(u64::from(round)).shuffle(&mut order);
