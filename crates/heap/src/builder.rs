@@ -1,56 +1,48 @@
 //! The options of a heap.
 
-use crate::collect::{Collector, Schedule};
+use crate::budget::Budget;
+use crate::collect::{Accounts, Collector};
 use crate::error::HeapError;
 use crate::heap::Heap;
+use crate::options::Options;
 use crate::raw::Store;
+use crate::schedule::Schedule;
 use crate::zeal::Zeal;
-use std::num::NonZeroU32;
 
 /// Options for a new heap; made by [`Heap::builder`].
 ///
-/// | option | default |
-/// |---|---|
-/// | [`limit`](HeapBuilder::limit) | none |
-/// | [`growth`](HeapBuilder::growth) | 2.0 |
-/// | [`min_heap`](HeapBuilder::min_heap) | 16 MiB |
-/// | [`nursery`](HeapBuilder::nursery) | 1 MiB |
-/// | [`page_retention`](HeapBuilder::page_retention) | what is allocated until the next collection |
-/// | [`collector`](HeapBuilder::collector) | [`Collector::MarkSweep`] |
-/// | [`zeal`](HeapBuilder::zeal) | what `TUMULUS_ZEAL` says |
+/// | option | default | in `TUMULUS_OPTIONS` |
+/// |---|---|---|
+/// | [`limit`](HeapBuilder::limit) | none | `limit=64m` |
+/// | [`growth`](HeapBuilder::growth) | 2.0 | `growth=1.5` |
+/// | [`min_heap`](HeapBuilder::min_heap) | 16 MiB | `min-heap=1m` |
+/// | [`nursery`](HeapBuilder::nursery) | 1 MiB | `nursery=256k` |
+/// | [`pause_budget`](HeapBuilder::pause_budget) | 6,000 units of work | `pause-budget=2000`, `=100us` or `=unlimited` |
+/// | [`page_retention`](HeapBuilder::page_retention) | what was in use lately | `page-retention=0` |
+/// | [`collector`](HeapBuilder::collector) | [`Collector::MarkSweep`] | |
+/// | [`zeal`](HeapBuilder::zeal) | what `TUMULUS_ZEAL` says | |
+///
+/// The environment variable `TUMULUS_OPTIONS` holds a list of words, separated by commas. It sets options that the program
+/// leaves open, to try other ones out without compiling it again.
+///
+/// Who wants to measure what the parts of the collector are worth: a nursery of 0 switches generations off, an unlimited
+/// pause budget increments, and both together leave a plain mark-sweep collector that stops the world.
 ///
 /// # Examples
 ///
 /// ```
-/// use tumulus_heap::{Collector, Heap};
+/// use tumulus_heap::{Budget, Collector, Heap};
 ///
 /// let heap = Heap::builder().limit(256 << 20).growth(1.5).min_heap(1 << 20).build();
 /// let never_frees = Heap::builder().collector(Collector::None).build();
-/// # drop((heap, never_frees));
+/// let plain = Heap::builder().nursery(0).pause_budget(Budget::unlimited()).build();
+/// # drop((heap, never_frees, plain));
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct HeapBuilder {
-    limit: usize,
-    growth: f64,
-    min_heap: usize,
-    nursery: usize,
-    page_retention: Option<usize>,
+    options: Options,
     collector: Collector,
     zeal: Option<Zeal>,
-}
-
-impl Default for HeapBuilder {
-    fn default() -> HeapBuilder {
-        HeapBuilder {
-            limit: usize::MAX,
-            growth: 2.0,
-            min_heap: 16 << 20,
-            nursery: 1 << 20,
-            page_retention: None,
-            collector: Collector::default(),
-            zeal: None,
-        }
-    }
 }
 
 impl HeapBuilder {
@@ -65,13 +57,14 @@ impl HeapBuilder {
     /// ```
     #[must_use]
     pub fn limit(mut self, bytes: usize) -> HeapBuilder {
-        self.limit = bytes;
+        self.options.limit = Some(bytes);
         self
     }
 
-    /// How many times what survived a collection the heap may grow to before the next one is due: more than 1.
+    /// How many times what survived a full collection the heap may grow to before the next one is complete: more than 1.
     ///
-    /// Twice the memory for half the work is the usual choice.
+    /// Twice the memory for half the work is the usual choice. A collection in slices begins earlier, so that it ends by
+    /// then.
     ///
     /// ```
     /// # use tumulus_heap::Heap;
@@ -79,7 +72,7 @@ impl HeapBuilder {
     /// ```
     #[must_use]
     pub fn growth(mut self, factor: f64) -> HeapBuilder {
-        self.growth = factor;
+        self.options.growth = Some(factor);
         self
     }
 
@@ -98,7 +91,7 @@ impl HeapBuilder {
     /// ```
     #[must_use]
     pub fn min_heap(mut self, bytes: usize) -> HeapBuilder {
-        self.min_heap = bytes;
+        self.options.min_heap = Some(bytes);
         self
     }
 
@@ -120,11 +113,37 @@ impl HeapBuilder {
     /// ```
     #[must_use]
     pub fn nursery(mut self, bytes: usize) -> HeapBuilder {
-        self.nursery = bytes;
+        self.options.nursery = Some(bytes);
         self
     }
 
-    /// How many bytes of empty pages a collection leaves for reuse; the memory of the others is given back.
+    /// How much the collector does at a safepoint, before it lets the program go on.
+    ///
+    /// See [`Heap::safepoint`] for what a pause is made of. Smaller slices come more often, and a collection takes a little
+    /// longer in all.
+    ///
+    /// ```
+    /// # use tumulus_heap::{Budget, Heap};
+    /// let mut heap = Heap::builder().pause_budget(Budget::work(100)).build();
+    /// let list: Vec<_> = (0..10_000).map(|n| heap.alloc(Some(n))).collect();
+    /// heap.start_major();
+    /// let mut slices = 0;
+    /// while heap.statistics().collections == 0 {
+    ///     heap.safepoint(&list);
+    ///     slices += 1;
+    /// }
+    /// # if std::env::var_os("TUMULUS_ZEAL").is_none() {
+    /// assert!(slices > 1);
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn pause_budget(mut self, budget: Budget) -> HeapBuilder {
+        self.options.pause_budget = Some(budget);
+        self
+    }
+
+    /// How many bytes of empty pages a full collection leaves for reuse; the memory of the others is given back. By default
+    /// that of pages which have been empty through three full collections.
     ///
     /// ```
     /// # use tumulus_heap::Heap;
@@ -135,7 +154,7 @@ impl HeapBuilder {
     /// ```
     #[must_use]
     pub fn page_retention(mut self, bytes: usize) -> HeapBuilder {
-        self.page_retention = Some(bytes);
+        self.options.page_retention = Some(bytes);
         self
     }
 
@@ -195,10 +214,17 @@ impl HeapBuilder {
     /// assert!(matches!(error, HeapError::Option { option: "growth", .. }));
     /// ```
     pub fn try_build(self) -> Result<Heap, HeapError> {
-        if !(self.growth > 1.0 && self.growth.is_finite()) {
+        let options = self.options.or(Options::from_environment()?);
+        let mut schedule = Schedule::new(self.collector);
+        schedule.growth = options.growth.unwrap_or(schedule.growth);
+        schedule.min_bytes = options.min_heap.unwrap_or(schedule.min_bytes);
+        schedule.nursery_bytes = options.nursery.unwrap_or(schedule.nursery_bytes);
+        schedule.pause = options.pause_budget.unwrap_or(schedule.pause);
+        schedule.page_retention = options.page_retention;
+        if !(schedule.growth > 1.0 && schedule.growth.is_finite()) {
             return Err(HeapError::Option {
                 option: "growth",
-                value: self.growth.to_string(),
+                value: schedule.growth.to_string(),
                 reason: "it must be a finite number above 1",
             });
         }
@@ -206,15 +232,14 @@ impl HeapBuilder {
             Some(zeal) => zeal,
             None => Zeal::from_environment()?,
         };
-        let mut schedule = Schedule::new(self.collector, self.growth, self.min_heap, self.nursery);
-        schedule.page_retention = self.page_retention;
-        schedule.until_forced = zeal.collect_every.map_or(0, NonZeroU32::get);
         let mut heap = Heap {
-            store: Store::new(self.limit, zeal)?,
+            store: Store::new(options.limit.unwrap_or(usize::MAX), zeal)?,
             pressure: crate::limit::Pressure::default(),
             temporaries: crate::scope::Temporaries::default(),
             roots: std::rc::Rc::default(),
             schedule,
+            accounts: Accounts::new(zeal),
+            listener: crate::events::Listener::default(),
             zeal,
         };
         heap.limit_changed();

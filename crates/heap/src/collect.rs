@@ -1,11 +1,30 @@
-//! Collections: when they happen, and what they do in which order.
+//! Collections: where they may happen, and what they do in which order.
+//!
+//! A collection is a cycle of the store (`raw/cycle.rs`), done in slices. This file runs the slices and keeps the accounts;
+//! when a cycle begins and how large its slices are is decided in `schedule.rs`.
 
+use crate::budget::{Budget, Meter, Progress};
+use crate::events::{Event, Kind, Reason};
 use crate::heap::Heap;
-use crate::raw::{Extent, PAGE_BYTES};
+use crate::raw::{Exactness, Extent, RootTable, Stop};
+use crate::schedule::{Cycle, Fullness, Pace};
+use crate::scope::Temporaries;
 use crate::trace::{Trace, Tracer};
+use crate::zeal::Zeal;
 use std::panic::resume_unwind;
 
 /// Which collector a heap has.
+///
+/// # Examples
+///
+/// ```
+/// use tumulus_heap::{Collector, Heap};
+///
+/// let mut heap = Heap::builder().collector(Collector::None).build();
+/// let gc = heap.alloc("for ever");
+/// heap.collect(&());
+/// assert_eq!(heap[gc], "for ever");
+/// ```
 #[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Collector {
@@ -16,89 +35,63 @@ pub enum Collector {
     None,
 }
 
-/// When the next collection is due, and what is kept for reuse after it.
-#[derive(Clone, Debug)]
-pub(crate) struct Schedule {
-    pub(crate) collector: Collector,
-    /// The heap may grow to this many times what survived a full collection before there is another one.
-    pub(crate) growth: f64,
-    /// A heap smaller than this has no full collection unless it is asked for.
-    pub(crate) min_bytes: usize,
-    /// Bytes that are allocated between two minor collections; 0 when all collections are full ones.
-    pub(crate) nursery_bytes: usize,
-    /// Bytes of empty pages to keep; `None` for what is allocated until the next full collection.
-    pub(crate) page_retention: Option<usize>,
-    /// With zeal: how many safepoints are left until a collection is forced, and how many were forced.
-    pub(crate) until_forced: u32,
-    pub(crate) forced: u32,
-    /// The next collection is a full one if the heap has grown to this.
-    full_at: usize,
-    /// Or if its pages, which minor collections cannot empty of old garbage, have come to half of what the limit leaves.
-    full_at_in_use: usize,
-    pub(crate) totals: Totals,
-}
-
-/// What has been counted since the heap was made.
+/// What has been counted since the heap was made, and what is going on.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Totals {
+pub(crate) struct Accounts {
     pub(crate) collections: u64,
     pub(crate) minor_collections: u64,
-    pub(crate) freed_objects: u64,
     /// As the last collection left them.
     pub(crate) live_objects: u64,
-    pub(crate) live_bytes: usize,
-    /// `published` of the store when the last collection ended.
-    published: u64,
-    /// `taken_bytes` of the store when the last collection ended.
-    pub(crate) taken_bytes: u64,
+    /// `taken_bytes` of the store when the last sweep began: what has been taken since is young.
+    young_since: u64,
     pub(crate) peak_committed_bytes: usize,
+    /// Bytes outside of the heap that its objects keep alive, as the program says.
+    pub(crate) external_bytes: usize,
+    cycle: Option<Cycle>,
+    /// Empty pages are being given back until so many bytes of them are left.
+    releasing: Option<usize>,
+    /// With zeal: how many safepoints are left until a collection is forced, and how many were forced.
+    until_forced: u32,
+    forced: u32,
+    /// The multiple of the pause budget that the next slice has; `None` when it does all there is.
+    hurry: Option<u32>,
 }
 
-impl Schedule {
-    pub(crate) fn new(collector: Collector, growth: f64, min_bytes: usize, nursery_bytes: usize) -> Schedule {
-        Schedule {
-            collector,
-            growth,
-            min_bytes,
-            nursery_bytes,
-            page_retention: None,
-            until_forced: 0,
-            forced: 0,
-            full_at: min_bytes,
-            full_at_in_use: usize::MAX,
-            totals: Totals::default(),
-        }
-    }
-
-    /// Bytes that the heap may grow by before the next full collection, when `live` bytes survived the last.
-    fn budget(&self, live: usize, limit: usize) -> usize {
-        // A cast from a float saturates, and the product is not negative.
-        #[allow(clippy::cast_sign_loss)]
-        let grown = (live as f64 * (self.growth - 1.0)).min(usize::MAX as f64 / 2.0) as usize;
-        let to_minimum = self.min_bytes.saturating_sub(live);
-        // Near the limit a collection comes when half of what is left has been used, so that it comes before the limit
-        // does; but not for every few pages.
-        let to_limit = (limit.saturating_sub(live) / 2).max(2 * PAGE_BYTES);
-        grown.max(to_minimum).min(to_limit)
+impl Accounts {
+    pub(crate) fn new(zeal: Zeal) -> Accounts {
+        Accounts { until_forced: zeal.collect_every.map_or(1, u32::from), ..Accounts::default() }
     }
 }
 
 impl Heap {
-    /// A place where the heap may collect, and does when a collection is due.
+    /// A place where the heap may collect, and does what is due.
     ///
     /// Call it where all handles that are still needed can be reached from `roots`, from a [`Root`](crate::Root) or from
     /// an open [`scope`](Heap::scope): an interpreter does so at calls and at the back edges of loops. When nothing is
     /// due it costs a load and a comparison.
     ///
-    /// A [minor](Heap::collect_minor) collection is due when as much has been allocated as the builder's
-    /// [`nursery`](crate::HeapBuilder::nursery) says. It is a full one instead when the heap has grown by the builder's
-    /// [`growth`](crate::HeapBuilder::growth) since the last full one, is near its limit, or an allocation has failed.
+    /// A collection is done in slices, one at a safepoint, each of which takes about as long as the
+    /// [`pause_budget`](crate::HeapBuilder::pause_budget) says, however large the heap is. In between the program goes on,
+    /// and what it does is taken into account. So it may take several safepoints until what has become garbage is freed; a
+    /// handle to it may go on working until then, and should not be used.
+    ///
+    /// A [minor](Heap::collect_minor) collection begins when as much has been allocated as the builder's
+    /// [`nursery`](crate::HeapBuilder::nursery) says; a full one when the heap grows as the builder's
+    /// [`growth`](crate::HeapBuilder::growth) says, or comes near its limit. Their slices are spread so that a full
+    /// collection ends before the heap has outgrown that. If the program allocates too fast for it, a slice takes more than
+    /// the budget, and [`on_event`](Heap::on_event) is told. When an allocation has failed, the whole heap is collected
+    /// at once.
+    ///
+    /// # What a pause is made of
+    ///
+    /// Everything that depends on the size of the heap is done in parts. What is not: one call of a `trace` or a `drop` of
+    /// yours, the roots, which are looked at whole at the beginning and at the end of a collection, and freeing the block
+    /// of one large object.
     ///
     /// # Panics
     ///
-    /// If a `Trace` or a `Drop` panics. In `Trace`: the collection is abandoned and nothing is freed. In `Drop`: the
-    /// collection is completed, all other values are dropped, and the first panic is passed on. The heap is in order
-    /// after either.
+    /// If a `Trace` or a `Drop` panics. In `Trace`: the collection is abandoned and nothing is freed. In `Drop`: the slice
+    /// is completed, and the first panic is passed on. The heap is in order after either.
     ///
     /// # Examples
     ///
@@ -126,26 +119,118 @@ impl Heap {
     #[cold]
     #[inline(never)]
     fn safepoint_slow<R: Trace + ?Sized>(&mut self, roots: &R) {
-        let full_is_due = self.pressure.failed
-            || self.used_bytes() >= self.schedule.full_at
-            || self.store.in_use_bytes() >= self.schedule.full_at_in_use;
-        let extent = match self.zeal.collect_every {
-            None if full_is_due || self.schedule.nursery_bytes == 0 => Extent::Full,
-            None => Extent::Young,
-            Some(every) => {
-                self.schedule.until_forced -= 1;
-                if self.schedule.until_forced > 0 {
-                    if full_is_due {
-                        self.run_cycle(Extent::Full, roots);
-                    }
-                    return;
-                }
-                self.schedule.until_forced = every.get();
-                self.schedule.forced = self.schedule.forced.wrapping_add(1);
-                if self.zeal.minor && !self.schedule.forced.is_multiple_of(8) { Extent::Young } else { Extent::Full }
+        self.forget_abandoned();
+        if self.schedule.collector == Collector::None {
+            self.reschedule(0);
+        } else if self.pressure.failed {
+            self.collect_all(Reason::Failure, roots);
+        } else if self.zeal.forces_collections() {
+            self.zealous_safepoint(roots);
+        } else {
+            self.begin_what_is_due();
+            let budget = self.accounts.hurry.map_or(Budget::unlimited(), |times| self.schedule.pause.times(times));
+            self.run_slice(budget, roots);
+        }
+    }
+
+    fn begin_what_is_due(&mut self) {
+        if self.accounts.cycle.is_none()
+            && let Some((extent, reason)) = self.schedule.due(self.fullness(), self.young_bytes())
+        {
+            self.begin(extent, reason);
+        }
+    }
+
+    /// Does what the zeal says; beside that only what cannot wait.
+    fn zealous_safepoint<R: Trace + ?Sized>(&mut self, roots: &R) {
+        let accounts = &mut self.accounts;
+        if self.zeal.slice.is_none() {
+            // Forced collections are complete ones, so that there is none under way.
+            self.begin_what_is_due();
+            if self.accounts.cycle.is_some() {
+                self.run_slice(Budget::unlimited(), roots);
             }
-        };
-        self.run_cycle(extent, roots);
+        } else if accounts.hurry.is_none() {
+            self.run_slice(Budget::unlimited(), roots);
+        }
+        let accounts = &mut self.accounts;
+        accounts.until_forced = accounts.until_forced.saturating_sub(1);
+        if accounts.until_forced > 0 {
+            return;
+        }
+        accounts.until_forced = self.zeal.collect_every.map_or(1, u32::from);
+        if accounts.cycle.is_none() {
+            accounts.forced = accounts.forced.wrapping_add(1);
+            let is_minor = self.zeal.minor && !accounts.forced.is_multiple_of(8);
+            self.begin(if is_minor { Extent::Young } else { Extent::Full }, Reason::Zeal);
+        }
+        let budget = self.zeal.slice.map_or(Budget::unlimited(), |units| Budget::work(u64::from(units.get())));
+        self.run_slice(budget, roots);
+    }
+
+    /// Does up to `budget` of what is due or will be due before long: for idle time, such as the rest of a frame.
+    ///
+    /// It begins a collection if there is none and one would be worth it. [`Progress::Done`] says that nothing is left to do
+    /// for now. Like a safepoint, it is a place where everything needed has to be reachable.
+    ///
+    /// # Panics
+    ///
+    /// As [`safepoint`](Heap::safepoint).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tumulus_heap::{Budget, Gc, Heap, Progress};
+    ///
+    /// let mut heap = Heap::new();
+    /// let mut scene: Vec<Gc<String>> = Vec::new();
+    /// for frame in 0..3 {
+    ///     scene.push(heap.alloc(format!("frame {frame}")));
+    ///     heap.safepoint(&scene);
+    ///     let time_left = Duration::from_millis(2);
+    ///     let progress = heap.step(&scene, Budget::time(time_left));
+    ///     assert_eq!(progress, Progress::Done);
+    /// }
+    /// ```
+    pub fn step<R: Trace + ?Sized>(&mut self, roots: &R, budget: Budget) -> Progress {
+        if self.schedule.collector == Collector::None {
+            return Progress::Done;
+        }
+        self.forget_abandoned();
+        if self.accounts.cycle.is_none()
+            && let Some((extent, reason)) = self.schedule.due_in_idle_time(self.fullness(), self.young_bytes())
+        {
+            self.begin(extent, reason);
+        }
+        self.run_slice(budget, roots);
+        let is_idle = self.accounts.cycle.is_none() && self.accounts.releasing.is_none();
+        if is_idle { Progress::Done } else { Progress::Pending }
+    }
+
+    /// Asks for a full collection that is done in slices, at the safepoints and [`step`](Heap::step)s that follow.
+    ///
+    /// If one is under way already, that is the one.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tumulus_heap::Heap;
+    ///
+    /// let mut heap = Heap::new();
+    /// let garbage = heap.alloc("garbage");
+    /// heap.start_major();
+    /// while heap.statistics().collections == 0 {
+    ///     heap.safepoint(&());
+    /// }
+    /// assert!(!heap.contains(garbage));
+    /// ```
+    pub fn start_major(&mut self) {
+        let under_way = self.accounts.cycle.is_some_and(|cycle| cycle.extent == Extent::Full);
+        if !under_way && self.schedule.collector == Collector::MarkSweep {
+            self.schedule.major_wanted = true;
+        }
+        self.pressure.due = self.pressure.due.min(self.store.taken_bytes());
     }
 
     /// Collects the whole heap: everything that cannot be reached from `roots`, a [`Root`](crate::Root) or an open scope
@@ -156,7 +241,7 @@ impl Heap {
     ///
     /// # Panics
     ///
-    /// As [`safepoint`](Heap::safepoint).
+    /// As [`safepoint`](Heap::safepoint); a `Drop` that panics does not keep the others from being run.
     ///
     /// # Examples
     ///
@@ -172,20 +257,35 @@ impl Heap {
     /// assert_eq!(Rc::strong_count(&shared), 1);
     /// ```
     pub fn collect<R: Trace + ?Sized>(&mut self, roots: &R) {
-        self.run_cycle(Extent::Full, roots);
+        self.collect_all(Reason::Asked, roots);
+    }
+
+    fn collect_all<R: Trace + ?Sized>(&mut self, reason: Reason, roots: &R) {
+        if self.schedule.collector == Collector::None {
+            self.reschedule(0);
+            return;
+        }
+        // What a collection that is under way has marked may have died since.
+        self.store.abandon_marking();
+        self.forget_abandoned();
+        let panic = self.run_cycle(Extent::Full, reason, roots);
+        if let Some(panic) = panic {
+            resume_unwind(panic);
+        }
     }
 
     /// Collects what is young: everything that was allocated since the last collection and cannot be reached is dead, and
     /// dropped, when this returns. What survives is old, and dies in full collections only.
     ///
-    /// It takes time proportional to the roots, to what was allocated since the last collection and survives, and to the
-    /// old objects that were written to since; the size of the heap does not matter.
+    /// It takes time proportional to the roots, to what was allocated since the last collection, and to the old objects that
+    /// were written to since; the size of the heap does not matter.
     ///
-    /// After a collection that was abandoned, because a `Trace` panicked, it collects the whole heap.
+    /// If a collection is under way, that is completed first. After one that was abandoned, because a `Trace` panicked, it
+    /// collects the whole heap.
     ///
     /// # Panics
     ///
-    /// As [`safepoint`](Heap::safepoint).
+    /// As [`collect`](Heap::collect).
     ///
     /// # Examples
     ///
@@ -208,94 +308,244 @@ impl Heap {
     /// assert!(!heap.contains(soon_garbage));
     /// ```
     pub fn collect_minor<R: Trace + ?Sized>(&mut self, roots: &R) {
-        self.run_cycle(Extent::Young, roots);
-    }
-
-    fn run_cycle<R: Trace + ?Sized>(&mut self, wanted: Extent, roots: &R) {
         if self.schedule.collector == Collector::None {
-            self.reschedule();
+            self.reschedule(0);
             return;
         }
-        self.assert_consistent("before");
-        self.note_peak();
-        let extent = if self.store.needs_full_cycle() { Extent::Full } else { wanted };
-        let used_bytes = self.used_bytes();
-        let Heap { store, temporaries, roots: table, .. } = self;
-        let trace_roots = |tracer: &mut Tracer<'_>| {
-            tracer.roots(table);
-            temporaries.trace(tracer);
-            roots.trace(tracer);
-        };
-        store.mark(extent, trace_roots);
-        if self.zeal.recheck
-            && let Err(flaw) = store.check_marks(extent, trace_roots)
-        {
-            panic!("zeal: {flaw}");
-        }
-        let swept = store.sweep(extent);
-
-        let totals = &mut self.schedule.totals;
-        totals.collections += 1;
-        totals.minor_collections += u64::from(extent == Extent::Young);
-        totals.freed_objects += swept.freed_objects as u64;
-        totals.live_objects += store.published() - totals.published;
-        totals.live_objects -= swept.freed_objects as u64;
-        totals.published = store.published();
-        totals.live_bytes = used_bytes - swept.freed_bytes;
-        totals.taken_bytes = store.taken_bytes();
-        self.pressure.failed = false;
-        if extent == Extent::Full {
-            self.after_full_cycle();
-        }
-        self.reschedule();
-        self.assert_consistent("after");
-        if let Some(panic) = swept.panic {
+        self.forget_abandoned();
+        let panic = self.run_cycle(Extent::Young, Reason::Asked, roots);
+        if let Some(panic) = panic {
             resume_unwind(panic);
         }
     }
 
-    /// Decides when the next full collection is due, and gives memory back that is not needed until then.
-    fn after_full_cycle(&mut self) {
-        let live = self.schedule.totals.live_bytes;
-        let budget = self.schedule.budget(live, self.store.limit);
-        self.schedule.full_at = live.saturating_add(budget);
-        self.schedule.full_at_in_use = self.half_way_to_limit();
-        // Somewhat more than the budget, as a heap in a steady state leaves some cells of its pages unused each time.
-        self.store.release_empty(self.schedule.page_retention.unwrap_or(budget + budget / 4));
+    /// Completes the cycle that is under way, if there is one, and then a whole one. The result is the first panic that
+    /// came out of a destructor.
+    fn run_cycle<R: Trace + ?Sized>(&mut self, extent: Extent, reason: Reason, roots: &R) -> Option<Panic> {
+        let mut panic = None;
+        if self.accounts.cycle.is_some() {
+            panic = self.slice(Budget::unlimited(), roots);
+        }
+        self.begin(extent, reason);
+        panic.or(self.slice(Budget::unlimited(), roots))
     }
 
-    /// Sets when the next collection is due, by what is in the heap now.
-    pub(crate) fn reschedule(&mut self) {
-        let Schedule { collector, totals, nursery_bytes, full_at, full_at_in_use, .. } = &self.schedule;
-        self.pressure.due = match collector {
-            Collector::None => u64::MAX,
-            Collector::MarkSweep if self.zeal.collect_every.is_some() => 0,
-            Collector::MarkSweep => {
-                let to_full = full_at.saturating_sub(totals.live_bytes);
-                let to_limit = full_at_in_use.saturating_sub(self.store.in_use_bytes());
-                let to_minor = if *nursery_bytes == 0 { usize::MAX } else { *nursery_bytes };
-                let bytes = to_full.min(to_limit).min(to_minor);
-                totals.taken_bytes.saturating_add(bytes.max(2 * PAGE_BYTES) as u64)
+    fn begin(&mut self, extent: Extent, reason: Reason) {
+        debug_assert!(self.accounts.cycle.is_none());
+        self.assert_consistent("before");
+        self.note_peak();
+        if extent == Extent::Full {
+            self.schedule.major_wanted = false;
+        }
+        let used_before = self.store.used_bytes();
+        let freed = self.store.freed();
+        let objects = self.store.made_objects() - freed.objects;
+        let (freed_objects_before, freed_bytes_before) = (freed.objects, freed.bytes);
+        let young_bytes = self.young_bytes();
+        self.store.begin_cycle(extent);
+        self.accounts.cycle = Some(Cycle {
+            extent: self.store.in_cycle().unwrap_or(extent),
+            reason,
+            slices: 0,
+            work: 0,
+            // Some objects are long slices, of which each part is work.
+            expected_work: objects.max(used_before as u64 / 32),
+            used_before,
+            young_bytes,
+            freed_objects_before,
+            freed_bytes_before,
+        });
+        self.accounts.hurry = Some(1);
+    }
+
+    /// Does up to `budget` of the work that there is, and plans the next slice.
+    fn run_slice<R: Trace + ?Sized>(&mut self, budget: Budget, roots: &R) {
+        if let Some(panic) = self.slice(budget, roots) {
+            resume_unwind(panic);
+        }
+    }
+
+    /// As `run_slice`, but that a panic of a destructor is a result. One of a `Trace` goes through.
+    fn slice<R: Trace + ?Sized>(&mut self, budget: Budget, roots: &R) -> Option<Panic> {
+        if let Some(cycle) = &mut self.accounts.cycle {
+            cycle.slices += 1;
+        }
+        self.store.begin_slice();
+        let mut meter = Meter::start(budget);
+        loop {
+            let granted = meter.grant();
+            if granted == 0 {
+                break;
+            }
+            let mut credit = granted;
+            let stop = {
+                let Heap { store, temporaries, roots: table, .. } = self;
+                store.work(&mut credit, |tracer| trace_roots(table, temporaries, roots, tracer))
+            };
+            meter.spend(granted - credit);
+            if let Some(cycle) = &mut self.accounts.cycle {
+                cycle.work += granted - credit;
+            }
+            match stop {
+                Stop::Credit => {}
+                Stop::Marked => self.begin_sweep(roots),
+                Stop::Idle => {
+                    self.end_cycle();
+                    let mut left = credit;
+                    let is_done = self.release_empty(&mut left);
+                    meter.spend(credit - left);
+                    if is_done {
+                        break;
+                    }
+                }
+            }
+        }
+        self.reschedule(meter.spent());
+        self.assert_consistent("after");
+        self.store.take_panic()
+    }
+
+    /// Goes on from marking to sweeping.
+    fn begin_sweep<R: Trace + ?Sized>(&mut self, roots: &R) {
+        if self.zeal.recheck {
+            let Heap { store, temporaries, roots: table, .. } = self;
+            let at_once = self.accounts.cycle.is_some_and(|cycle| cycle.slices == 1 && cycle.extent == Extent::Full);
+            let exactness = if at_once { Exactness::Exact } else { Exactness::MayMarkMore };
+            let checked = store.check_marks(exactness, |tracer| trace_roots(table, temporaries, roots, tracer));
+            if let Err(flaw) = checked {
+                panic!("zeal: {flaw}");
+            }
+        }
+        self.store.begin_sweep();
+        self.accounts.young_since = self.store.taken_bytes();
+    }
+
+    /// Keeps the accounts of a cycle that is complete.
+    fn end_cycle(&mut self) {
+        let Some(cycle) = self.accounts.cycle.take() else { return };
+        self.accounts.collections += 1;
+        self.accounts.minor_collections += u64::from(cycle.extent == Extent::Young);
+        let freed_objects = self.store.freed().objects;
+        let freed_bytes = self.store.freed().bytes - cycle.freed_bytes_before;
+        self.accounts.live_objects = self.store.made_objects() - freed_objects;
+        self.pressure.failed = false;
+        let now = self.fullness();
+        self.schedule.ended(&cycle, freed_bytes, now);
+        if cycle.extent == Extent::Full {
+            let idle = self.store.take_idle_bytes();
+            self.accounts.releasing = Some(self.schedule.keep_empty(self.store.empty_bytes(), idle));
+        }
+        let (used_after, committed) = (self.store.used_bytes(), self.store.committed_bytes());
+        let number = self.accounts.collections;
+        self.listener.tell(|| Event::Ended {
+            number,
+            kind: kind(cycle.extent),
+            reason: cycle.reason,
+            slices: cycle.slices,
+            work: cycle.work,
+            used_before: cycle.used_before,
+            used_after,
+            committed,
+            freed_objects: freed_objects - cycle.freed_objects_before,
+        });
+    }
+
+    /// Gives memory back that has been decided on; true if that is done.
+    fn release_empty(&mut self, credit: &mut u64) -> bool {
+        let Some(keep) = self.accounts.releasing else { return true };
+        let is_done = self.store.release_empty(keep, credit);
+        if is_done {
+            self.accounts.releasing = None;
+        }
+        is_done
+    }
+
+    /// Notes that the cycle that was under way is not any more, if that is so.
+    fn forget_abandoned(&mut self) {
+        if self.store.in_cycle().is_none()
+            && let Some(cycle) = self.accounts.cycle.take()
+        {
+            self.listener.tell(|| Event::Abandoned { kind: kind(cycle.extent) });
+        }
+    }
+
+    /// Sets when the next slice or collection is due, by what is in the heap now. The last slice did `slice_work`.
+    pub(crate) fn reschedule(&mut self, slice_work: u64) {
+        let taken = self.store.taken_bytes();
+        if self.schedule.collector == Collector::None {
+            self.pressure.due = u64::MAX;
+            return;
+        }
+        let now = self.fullness();
+        let step = match &self.accounts.cycle {
+            None if self.accounts.releasing.is_some() => 2 * crate::raw::PAGE_BYTES,
+            None => self.schedule.bytes_to_next(now, self.young_bytes()),
+            Some(cycle) => {
+                let (step, hurry) = match self.schedule.pace(cycle, self.store.is_marking(), now, slice_work) {
+                    Pace::Calm(step) => (step, Some(1)),
+                    Pace::Hurried(step, times) => (step, Some(times)),
+                    Pace::AtOnce => (0, None),
+                };
+                if hurry != Some(1) && hurry != self.accounts.hurry {
+                    let (kind, bound) = (kind(cycle.extent), self.schedule.bound());
+                    self.listener.tell(|| Event::Hurried { kind, times: hurry, used: now.used, bound });
+                }
+                self.accounts.hurry = hurry;
+                step
             }
         };
+        self.pressure.due = if self.zeal.forces_collections() { 0 } else { taken.saturating_add(step as u64) };
     }
 
     /// Takes a change of the limit into account.
     pub(crate) fn limit_changed(&mut self) {
-        let live = self.schedule.totals.live_bytes;
-        self.schedule.full_at = live.saturating_add(self.schedule.budget(live, self.store.limit));
-        self.schedule.full_at_in_use = self.half_way_to_limit();
-        self.reschedule();
+        self.schedule.plan_again(self.fullness());
+        self.reschedule(0);
     }
 
-    /// What is in use when half of what the limit leaves now has been taken; for ever out of reach without a limit.
-    fn half_way_to_limit(&self) -> usize {
-        let (in_use, limit) = (self.store.in_use_bytes(), self.store.limit);
-        if limit == usize::MAX { limit } else { in_use + limit.saturating_sub(in_use) / 2 }
+    /// Tells the heap that its objects keep `change` bytes more alive outside of it than before, or so many fewer.
+    ///
+    /// They count when it is decided whether a full collection is due, so that a small object that holds a large buffer is not
+    /// taken for a small one. They do not count against the [`limit`](crate::HeapBuilder::limit).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tumulus_heap::Heap;
+    ///
+    /// let mut heap = Heap::new();
+    /// for _ in 0..100 {
+    ///     heap.alloc(vec![0_u8; 1 << 20]);
+    ///     heap.adjust_external_bytes(1 << 20);
+    ///     heap.safepoint(&());
+    /// }
+    /// # if std::env::var_os("TUMULUS_ZEAL").is_none() {
+    /// assert!(heap.statistics().freed_objects > 0);
+    /// # }
+    /// ```
+    pub fn adjust_external_bytes(&mut self, change: isize) {
+        let external = &mut self.accounts.external_bytes;
+        *external = external.saturating_add_signed(change);
+        if self.pressure.due != u64::MAX {
+            self.reschedule(0);
+        }
+    }
+
+    /// Bytes of the cells and blocks that were allocated since the last sweep began.
+    fn young_bytes(&self) -> u64 {
+        self.store.taken_bytes() - self.accounts.young_since
+    }
+
+    fn fullness(&self) -> Fullness {
+        Fullness {
+            used: self.store.used_bytes().saturating_add(self.accounts.external_bytes),
+            in_use: self.store.in_use_bytes(),
+            limit: self.store.limit,
+        }
     }
 
     fn note_peak(&mut self) {
-        let peak = &mut self.schedule.totals.peak_committed_bytes;
+        let peak = &mut self.accounts.peak_committed_bytes;
         *peak = (*peak).max(self.store.committed_bytes());
     }
 
@@ -303,7 +553,23 @@ impl Heap {
         if self.zeal.verify
             && let Err(error) = self.verify()
         {
-            panic!("zeal: {when} collection {}: {error}", self.schedule.totals.collections + 1);
+            panic!("zeal: {when} collection {}: {error}", self.accounts.collections + 1);
         }
+    }
+}
+
+type Panic = Box<dyn std::any::Any + Send>;
+
+/// Reports all roots of a heap.
+fn trace_roots<R: Trace + ?Sized>(table: &RootTable, temporaries: &Temporaries, roots: &R, tracer: &mut Tracer<'_>) {
+    tracer.roots(table);
+    temporaries.trace(tracer);
+    roots.trace(tracer);
+}
+
+fn kind(extent: Extent) -> Kind {
+    match extent {
+        Extent::Young => Kind::Minor,
+        Extent::Full => Kind::Full,
     }
 }

@@ -53,6 +53,19 @@ pub enum HandleError {
         /// The type of the object.
         actual: &'static str,
     },
+    /// The elements given to [`slice_mut`](crate::Heap::slice_mut) are not all there.
+    #[error("the elements {start}..{end} are not in a {type_name} of length {len}; ask for its length first")]
+    #[non_exhaustive]
+    OutOfRange {
+        /// The type of the slice.
+        type_name: &'static str,
+        /// The first element that was asked for.
+        start: usize,
+        /// The end of what was asked for.
+        end: usize,
+        /// How many elements there are.
+        len: usize,
+    },
     /// Two of the handles given to [`get_disjoint_mut`](crate::Heap::get_disjoint_mut) lead to the same object.
     #[error("handles {first} and {second} of the array both lead to the same {type_name}; borrow it once")]
     #[non_exhaustive]
@@ -253,6 +266,9 @@ pub enum HeapError {
     /// The environment variable `TUMULUS_ZEAL` cannot be read.
     #[error("the environment variable TUMULUS_ZEAL: {0}")]
     Zeal(#[from] crate::zeal::ParseZealError),
+    /// The environment variable `TUMULUS_OPTIONS` cannot be read.
+    #[error("the environment variable TUMULUS_OPTIONS: {0}")]
+    Options(#[from] crate::options::ParseOptionsError),
 }
 
 /// Why a [`Root`](crate::Root) could not be made.

@@ -4,10 +4,12 @@
 //! in `builder.rs`. None of these files contains unsafe code: that is below, in `raw/`.
 
 use crate::builder::HeapBuilder;
-use crate::collect::Schedule;
+use crate::collect::Accounts;
 use crate::error::{HandleError, HeapError};
+use crate::events::Listener;
 use crate::limit::Pressure;
 use crate::raw::{AnyGc, Gc, NotDisjoint, Object, RootTable, Store, TypeInfo};
+use crate::schedule::Schedule;
 use crate::scope::Temporaries;
 use crate::zeal::Zeal;
 use std::any::type_name;
@@ -54,6 +56,11 @@ use std::rc::Rc;
 /// A heap stays on the thread that made it; any number of heaps can be used side by side, in one thread or in many.
 /// Handles are plain numbers and can go anywhere.
 ///
+/// ```compile_fail,E0277
+/// let heap = tumulus_heap::Heap::new();
+/// std::thread::spawn(move || drop(heap));
+/// ```
+///
 /// # Examples
 ///
 /// ```
@@ -88,6 +95,8 @@ pub struct Heap {
     pub(crate) temporaries: Temporaries,
     pub(crate) roots: Rc<RootTable>,
     pub(crate) schedule: Schedule,
+    pub(crate) accounts: Accounts,
+    pub(crate) listener: Listener,
     pub(crate) zeal: Zeal,
 }
 

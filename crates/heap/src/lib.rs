@@ -3,14 +3,18 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod alloc;
+mod budget;
 mod builder;
 mod collect;
 mod error;
+mod events;
 mod heap;
 mod limit;
 mod native;
+mod options;
 mod raw;
 mod roots;
+mod schedule;
 mod scope;
 mod slices;
 mod stats;
@@ -18,12 +22,15 @@ mod trace;
 mod verify;
 mod zeal;
 
+pub use budget::{Budget, Progress};
 pub use builder::HeapBuilder;
 pub use collect::Collector;
 pub use error::{AllocError, AllocErrorKind, BuildError, HandleError, HandleName, HeapError, RootError};
+pub use events::{Event, Kind, Reason};
 pub use heap::Heap;
 pub use limit::NearLimit;
 pub use native::NativeFn;
+pub use options::ParseOptionsError;
 pub use raw::{AnyGc, Gc, Object};
 pub use roots::Root;
 pub use stats::Statistics;

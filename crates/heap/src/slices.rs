@@ -1,18 +1,99 @@
-//! Allocation of slices and strings, whose payload lies in the heap.
+//! Slices and strings, whose payload lies in the heap.
 //!
-//! All forms come down to [`Heap::try_build_slice`]'s core: room for a known number of elements is found, they are made
+//! All forms of allocation come down to [`Heap::try_build_slice`]'s core: room for a known number of elements is found, they are made
 //! one after the other in their place, and the last step makes an object of them. A closure or an iterator that panics
 //! or fails leaves the heap as it was, with the elements made so far dropped.
 
 use crate::alloc::alloc_failed;
-use crate::error::{AllocError, BuildError};
+use crate::error::{AllocError, BuildError, HandleError};
 use crate::heap::Heap;
 use crate::raw::{Gc, requested_bytes};
 use crate::trace::Trace;
 use std::alloc::Layout;
 use std::any::type_name;
 use std::convert::Infallible;
+use std::ops::{Bound, RangeBounds};
 
+/// Access to parts of slices.
+impl Heap {
+    /// Borrows some elements of a slice exclusively.
+    ///
+    /// It is what `&mut heap.get_mut(gc)[range]` gives. The difference is what the collector has to do after it: of a long
+    /// slice that may contain handles it looks at the neighbourhood of these elements again, of some hundred elements, and
+    /// not at the whole slice.
+    ///
+    /// # Panics
+    ///
+    /// If the handle is stale, or the range is not inside the slice.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tumulus_heap::{Gc, Heap};
+    ///
+    /// let mut heap = Heap::new();
+    /// let buckets: Gc<[Option<Gc<str>>]> = heap.alloc_slice(&[None; 1_000_000]);
+    /// let word = heap.alloc_str("mound");
+    /// heap.slice_mut(buckets, 7..8)[0] = Some(word);
+    /// assert_eq!(heap[buckets][7], Some(word));
+    /// ```
+    #[inline]
+    #[track_caller]
+    pub fn slice_mut<T: Trace + 'static>(&mut self, gc: Gc<[T]>, range: impl RangeBounds<usize>) -> &mut [T] {
+        match self.try_slice_mut(gc, range) {
+            Ok(elements) => elements,
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    /// Borrows some elements of a slice exclusively, if it is alive and has them.
+    ///
+    /// # Errors
+    ///
+    /// [`HandleError::OutOfRange`], or as [`try_get_mut`](Heap::try_get_mut).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use tumulus_heap::{Heap, HandleError};
+    /// # let mut heap = Heap::new();
+    /// let numbers = heap.alloc_slice(&[1, 2, 3]);
+    /// assert_eq!(heap.try_slice_mut(numbers, 1..)?, [2, 3]);
+    /// let error = heap.try_slice_mut(numbers, 2..5).unwrap_err();
+    /// assert!(matches!(error, HandleError::OutOfRange { start: 2, end: 5, len: 3, .. }));
+    /// # Ok::<(), HandleError>(())
+    /// ```
+    #[inline]
+    pub fn try_slice_mut<T: Trace + 'static>(
+        &mut self,
+        gc: Gc<[T]>,
+        range: impl RangeBounds<usize>,
+    ) -> Result<&mut [T], HandleError> {
+        let len = self.try_get(gc)?.len();
+        let start = match range.start_bound() {
+            Bound::Included(&start) => start,
+            Bound::Excluded(&start) => start.saturating_add(1),
+            Bound::Unbounded => 0,
+        };
+        let end = match range.end_bound() {
+            Bound::Included(&end) => end.saturating_add(1),
+            Bound::Excluded(&end) => end,
+            Bound::Unbounded => len,
+        };
+        if start > end || end > len {
+            return Err(HandleError::OutOfRange { type_name: type_name::<[T]>(), start, end, len });
+        }
+        if T::HAS_EDGES {
+            self.store.before_write_to::<T>(gc.handle(), len, &(start..end));
+        }
+        match self.store.get_mut(gc) {
+            Some(slice) => Ok(&mut slice[start..end]),
+            None => unreachable!("it was there a moment ago"),
+        }
+    }
+}
+
+/// Allocation.
 impl Heap {
     /// Puts a copy of a slice into the heap. Never collects.
     ///

@@ -22,7 +22,7 @@ use crate::heap::Heap;
 #[non_exhaustive]
 pub struct Statistics {
     /// Bytes of the cells and blocks that hold an object, headers and padding included. Objects that died since the last
-    /// collection count as alive.
+    /// collection, or were not freed yet, count as alive.
     pub used_bytes: usize,
     /// Bytes of all pages and blocks that the heap has taken and not given back. This is what the limit bounds.
     pub committed_bytes: usize,
@@ -32,15 +32,19 @@ pub struct Statistics {
     pub limit: usize,
     /// Bytes of the blocks of objects that are too large for a cell. Part of the above.
     pub block_bytes: usize,
-    /// Bytes that the collector's worklist keeps between collections. Not part of the above.
+    /// Bytes that the collector's lists keep between collections. Not part of the above.
     pub scratch_bytes: usize,
+    /// Bytes outside of the heap that its objects keep alive, as [`adjust_external_bytes`](Heap::adjust_external_bytes) was
+    /// told. Not part of the above.
+    pub external_bytes: usize,
     /// Bytes of cells and blocks that were allocated since the heap was made.
     pub allocated_bytes: u64,
     /// Objects that were alive after the last collection.
     pub live_objects: u64,
-    /// Old objects that were written to since the last collection, and that the next one looks at.
+    /// Objects, and parts of long slices, that were written to since a collection has looked at them, and that the next
+    /// slice or collection looks at.
     pub remembered_objects: usize,
-    /// Objects that all collections together have freed.
+    /// Objects that collections have freed, one that is under way included.
     pub freed_objects: u64,
     /// Collections that were completed, minor ones included.
     pub collections: u64,
@@ -53,13 +57,6 @@ pub struct Statistics {
 }
 
 impl Heap {
-    /// Bytes of the cells and blocks that hold an object.
-    pub(crate) fn used_bytes(&self) -> usize {
-        let totals = &self.schedule.totals;
-        let since = self.store.taken_bytes() - totals.taken_bytes;
-        totals.live_bytes + since as usize - self.store.unfilled_bytes()
-    }
-
     /// Sizes and counts. Takes time proportional to the number of types in the heap.
     ///
     /// ```
@@ -67,22 +64,22 @@ impl Heap {
     /// assert_eq!(heap.statistics().committed_bytes, 0);
     /// ```
     pub fn statistics(&self) -> Statistics {
-        let totals = &self.schedule.totals;
-        let unfilled = self.store.unfilled_bytes();
+        let accounts = &self.accounts;
         let committed_bytes = self.store.committed_bytes();
         Statistics {
-            used_bytes: self.used_bytes(),
+            used_bytes: self.store.used_bytes(),
             committed_bytes,
-            peak_committed_bytes: totals.peak_committed_bytes.max(committed_bytes),
+            peak_committed_bytes: accounts.peak_committed_bytes.max(committed_bytes),
             limit: self.store.limit,
             block_bytes: self.store.block_bytes(),
             scratch_bytes: self.store.scratch_bytes(),
-            allocated_bytes: self.store.taken_bytes() - unfilled as u64,
-            live_objects: totals.live_objects,
+            external_bytes: accounts.external_bytes,
+            allocated_bytes: self.store.allocated_bytes(),
+            live_objects: accounts.live_objects,
             remembered_objects: self.store.remembered_objects(),
-            freed_objects: totals.freed_objects,
-            collections: totals.collections,
-            minor_collections: totals.minor_collections,
+            freed_objects: self.store.freed().objects,
+            collections: accounts.collections,
+            minor_collections: accounts.minor_collections,
             roots: self.roots.len(),
             temporaries: self.temporaries.handles().len(),
         }

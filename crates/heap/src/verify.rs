@@ -39,8 +39,14 @@ pub enum Flaw {
     PageOfAnotherSpace { page: u32 },
     #[error("page {page} is on two lists, or twice on one")]
     PageListedTwice { page: u32 },
-    #[error("the list of pages of {type_name} does not end at its last page")]
-    PageListEnd { type_name: &'static str },
+    #[error("page {page} is allocated in and not the first of the young pages of its space")]
+    PageAstray { page: u32 },
+    #[error("pages of {type_name} wait to be swept, and no collection is under way")]
+    UnsweptPage { type_name: &'static str },
+    #[error("page {page} is on the list of those with room and has none")]
+    NoRoom { page: u32 },
+    #[error("free cell {index:#x} (last a {type_name}) leads to another run than the next")]
+    BrokenLink { index: u32, type_name: &'static str },
     #[error("page {page} is in use and on no list")]
     LostPage { page: u32 },
     #[error("{counted} pages are counted as in use, {found} are")]
@@ -130,7 +136,7 @@ impl Heap {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::raw::{Extent, Page};
+    use crate::raw::{Extent, Page, Stop};
     use crate::{Gc, Zeal};
 
     /// Corrupts a heap that has, besides the object in question, a dead neighbour of it.
@@ -147,6 +153,13 @@ mod tests {
         // What was corrupted must not be dropped.
         std::mem::forget(heap);
         flaws
+    }
+
+    fn collect_without_roots(heap: &mut Heap) {
+        heap.store.begin_cycle(Extent::Full);
+        assert_eq!(heap.store.work(&mut { u64::MAX }, |_| ()), Stop::Marked);
+        heap.store.begin_sweep();
+        assert_eq!(heap.store.work(&mut { u64::MAX }, |_| ()), Stop::Idle);
     }
 
     macro_rules! finds {
@@ -185,6 +198,7 @@ mod tests {
         a_live_bit_inside_a_cell,
         |heap, _, _| {
             let big = heap.alloc([0_u64; 3]);
+            heap.collect(&big);
             heap.store.corrupt_live(big.handle().index() + 1, true);
         },
         Flaw::LiveBitInsideCell { .. }
@@ -225,7 +239,28 @@ mod tests {
         },
         Flaw::PageListedTwice { .. }
     );
-    finds!(a_list_with_a_wrong_end, |heap, _, _| heap.store.corrupt_last_page(), Flaw::PageListEnd { .. });
+    finds!(
+        a_page_that_is_allocated_in_and_not_young,
+        |heap, alive, _| {
+            heap.alloc(3_u64);
+            heap.store.corrupt_page_in_use(alive);
+        },
+        Flaw::PageAstray { .. }
+    );
+    finds!(
+        a_page_that_was_never_swept,
+        |heap, alive, _| heap.store.corrupt_unswept(alive),
+        Flaw::UnsweptPage { .. }
+    );
+    finds!(
+        a_page_without_room_among_those_with_room,
+        |heap, alive, _| {
+            let page = alive.handle().index() / 1024 * 1024;
+            (page..page + 1024).for_each(|index| heap.store.corrupt_live(index, true));
+        },
+        Flaw::NoRoom { .. }
+    );
+    finds!(a_link_that_leads_astray, |heap, _, dead| heap.store.corrupt_meta(dead, 1), Flaw::BrokenLink { .. });
     finds!(a_wrong_count_of_pages, |heap, _, _| heap.store.corrupt_page_count(), Flaw::PageCount { .. });
     finds!(a_wrong_count_of_block_bytes, |heap, _, _| heap.store.corrupt_block_bytes(), Flaw::BlockBytes { .. });
     finds!(
@@ -242,8 +277,7 @@ mod tests {
         |heap, _, _| {
             let gone = heap.alloc("gone");
             let root = heap.root(gone);
-            heap.store.mark(Extent::Full, |_| ());
-            heap.store.sweep(Extent::Full);
+            collect_without_roots(heap);
             std::mem::forget(root);
         },
         Flaw::DeadRoot { .. }
@@ -263,8 +297,7 @@ mod tests {
         let mut heap = Heap::new();
         heap.scope(|heap| {
             heap.alloc(1_u8);
-            heap.store.mark(Extent::Full, |_| ());
-            heap.store.sweep(Extent::Full);
+            collect_without_roots(heap);
             let flaws = heap.verify().unwrap_err().flaws;
             assert!(matches!(flaws[..], [Flaw::DeadTemporary { .. }]), "{flaws:?}");
         });

@@ -25,7 +25,8 @@ pub(crate) const VARIABLE: &str = "TUMULUS_ZEAL";
 /// | `verify` | [`Heap::verify`](crate::Heap::verify) before and after each collection; a flaw panics |
 /// | `no-reuse` | a cell is never handed out twice |
 /// | `recheck` | what is marked is compared with a plain search of the heap; a difference panics |
-/// | `minor` | of the collections that `collect` and `every=N` force, seven in eight are minor ones |
+/// | `minor` | of the collections that these force, seven in eight are minor ones |
+/// | `slice=N` | they are done in slices of `N` units of work, one at each of these safepoints, one collection after the other |
 /// | `all` | `collect`, `poison`, `verify` and `recheck` |
 /// | `none` | nothing |
 ///
@@ -51,6 +52,9 @@ pub struct Zeal {
     pub collect_every: Option<NonZeroU32>,
     /// Of the collections that `collect_every` forces, make seven in eight minor ones.
     pub minor: bool,
+    /// Do the collections that are forced in slices of so many units of work: one at each of the safepoints that
+    /// `collect_every` says, or at every safepoint if it says none. When a collection is complete, the next one begins.
+    pub slice: Option<NonZeroU32>,
     /// Fill freed cells with a pattern, and check it when they are handed out.
     pub poison: bool,
     /// Verify the heap before and after each collection.
@@ -72,6 +76,11 @@ impl Zeal {
     /// ```
     pub fn none() -> Zeal {
         Zeal::default()
+    }
+
+    /// Whether collections are forced.
+    pub(crate) fn forces_collections(&self) -> bool {
+        self.collect_every.is_some() || self.slice.is_some()
     }
 
     /// What `TUMULUS_ZEAL` says; read once per process.
@@ -109,9 +118,10 @@ impl FromStr for Zeal {
                         ..zeal
                     };
                 }
-                _ => match word.strip_prefix("every=").and_then(|count| count.parse().ok()) {
-                    Some(count) => zeal.collect_every = Some(count),
-                    None => return Err(ParseZealError { word: word.into() }),
+                _ => match word.split_once('=').and_then(|(name, count)| Some((name, count.parse().ok()?))) {
+                    Some(("every", count)) => zeal.collect_every = Some(count),
+                    Some(("slice", units)) => zeal.slice = Some(units),
+                    _ => return Err(ParseZealError { word: word.into() }),
                 },
             }
         }
@@ -122,7 +132,8 @@ impl FromStr for Zeal {
 /// A word that is not a zeal mode.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error(
-    "{word:?} is not a zeal mode; the modes are collect, every=N (N from 1), minor, poison, verify, no-reuse, recheck, all, none"
+    "{word:?} is not a zeal mode; the modes are collect, every=N, slice=N (N from 1), minor, poison, verify, no-reuse, \
+     recheck, all, none"
 )]
 pub struct ParseZealError {
     word: String,
@@ -134,14 +145,22 @@ mod tests {
 
     #[test]
     fn words_are_read_and_the_wrong_ones_named() {
-        let zeal: Zeal = "poison, every=7 verify,no-reuse,recheck,minor".parse().unwrap();
+        let zeal: Zeal = "poison, every=7 verify,no-reuse,recheck,minor,slice=7".parse().unwrap();
         let every = NonZeroU32::new(7);
-        let all = Zeal { collect_every: every, minor: true, poison: true, verify: true, no_reuse: true, recheck: true };
+        let all = Zeal {
+            collect_every: every,
+            minor: true,
+            slice: every,
+            poison: true,
+            verify: true,
+            no_reuse: true,
+            recheck: true,
+        };
         assert_eq!(zeal, all);
         assert_eq!("".parse(), Ok(Zeal::none()));
         assert_eq!("all,none".parse(), Ok(Zeal::none()));
         assert_eq!("all".parse::<Zeal>().unwrap().collect_every, NonZeroU32::new(1));
-        for wrong in ["every=0", "every=", "every", "poisson", "every=-1", "every=4294967296"] {
+        for wrong in ["every=0", "every=", "every", "poisson", "every=-1", "every=4294967296", "slice=0", "slices=1"] {
             let error = format!("poison,{wrong}").parse::<Zeal>().unwrap_err().to_string();
             assert!(error.contains(&format!("{wrong:?}")), "{error}");
         }

@@ -6,9 +6,8 @@
 //!
 //! A bit that is looked up far out of the table does not exist, and reads as dead.
 
-use super::layout::{CELL_STARTS, PAGE_GRANULES, PAGE_WORDS, cells_per_page, page_of};
+use super::layout::{CELL_STARTS, PAGE_GRANULES, PAGE_WORDS, cells_per_page};
 use super::region::Zeroed;
-use super::spaces::Run;
 
 /// The bits of 64 granules.
 #[derive(Copy, Clone, Debug, Default)]
@@ -62,33 +61,6 @@ pub(super) fn ones(mut word: u64) -> impl Iterator<Item = u32> {
     })
 }
 
-/// Sets the live bits of the cells in `from..to`, granules of one page.
-#[inline]
-pub(super) fn set_live(page: &mut PageBits, stride: u32, from: u32, to: u32) {
-    debug_assert!(from < to && to <= PAGE_GRANULES && from.is_multiple_of(stride) && to.is_multiple_of(stride));
-    let starts = &CELL_STARTS[stride as usize];
-    let (first, last) = (word_of(from) % PAGE_WORDS, word_of(to - 1) % PAGE_WORDS);
-    let (head, tail) = (!0 << (from % 64), !0 >> (63 - (to - 1) % 64));
-    if first == last {
-        page[first].live |= starts[first] & head & tail;
-        return;
-    }
-    page[first].live |= starts[first] & head;
-    for word in first + 1..last {
-        page[word].live |= starts[word];
-    }
-    page[last].live |= starts[last] & tail;
-}
-
-/// Sets the live bits of what has been handed out of a run.
-#[inline]
-pub(super) fn publish(page: &mut PageBits, stride: u32, run: Run) {
-    if run.start != run.next {
-        let first = page_of(run.start) * PAGE_GRANULES;
-        set_live(page, stride, run.start - first, run.next - first);
-    }
-}
-
 /// The granules of a word of the table at which cells of this stride start.
 #[inline(always)]
 pub(super) fn starts(stride: u32, word: usize) -> u64 {
@@ -138,11 +110,6 @@ mod tests {
         page
     }
 
-    fn live_cells(page: &[Bits], stride: u32) -> Vec<u32> {
-        let granules = (0..PAGE_WORDS).flat_map(|w| ones(page[w].live).map(move |bit| w as u32 * 64 + bit));
-        granules.map(|granule| granule / stride).collect()
-    }
-
     #[test]
     fn runs_are_the_gaps_between_the_living() {
         for stride in [1, 2, 3, 5, 7, 16, 33, 100, 128] {
@@ -168,22 +135,6 @@ mod tests {
             assert_eq!(next_free_run(&page(stride, &[]), stride, 0), Some((0, cells * stride)));
             let full: Vec<u32> = (0..cells).collect();
             assert_eq!(next_free_run(&page(stride, &full), stride, 0), None);
-        }
-    }
-
-    #[test]
-    fn exactly_the_cells_of_a_range_become_live() {
-        // Miri takes a second for what takes a microsecond elsewhere.
-        let strides: &[u32] = if cfg!(miri) { &[3, 128] } else { &[1, 2, 3, 7, 31, 64, 128] };
-        for &stride in strides {
-            let cells = cells_per_page(stride);
-            for from in 0..cells.min(if cfg!(miri) { 2 } else { 40 }) {
-                for to in from + 1..=cells {
-                    let mut page = page(stride, &[]);
-                    set_live(&mut page, stride, from * stride, to * stride);
-                    assert_eq!(live_cells(&page, stride), (from..to).collect::<Vec<_>>());
-                }
-            }
         }
     }
 }

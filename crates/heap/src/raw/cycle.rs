@@ -1,17 +1,33 @@
-//! A collection, as the store sees it: publish, mark, sweep, release.
+//! A collection cycle, as the store sees it: its phases, and the slices that it runs in.
 //!
-//! A cycle is stop-the-world: [`Store::mark`] and [`Store::sweep`] follow each other without anything between. Its extent
-//! is the whole heap or what is young. Marks stay between cycles: *marked means old*. A full cycle clears them first; a
-//! minor one leaves them, starts from the roots and the remembered objects, and stops at whatever is marked, so that it
-//! marks and sweeps only what was allocated since the last cycle.
+//! ```text
+//! idle -> clearing (full cycles only) -> marking -> sweeping -> idle
+//! ```
+//!
+//! A cycle's extent is the whole heap or what is young. Marks stay between cycles: *marked means old*. A full cycle clears
+//! them first; a minor one leaves them, starts from the roots and the remembered objects, and stops at whatever is marked,
+//! so that it marks and sweeps only what was allocated since the last cycle. There is one cycle at a time.
+//!
+//! Every phase can stop after any slice of work, and the program goes on: it allocates, and it writes. What it allocates
+//! while a cycle marks is not marked, and lives or dies by whether it is reached in the end. What it writes to is
+//! remembered, if it is marked (`mark.rs` has the invariant). Marking ends in a slice that has looked at the roots and has
+//! found nothing left to scan.
+//!
+//! What is *not* here: sweeping (`reclaim.rs`), and when to do how much of all that (`schedule.rs`, above).
 
-use super::bits::{self, Bits, bit_of, page_words, word_of};
-use super::layout::{cells_per_page, page_of};
-use super::mark::{self, Marker};
-use super::spaces::{Run, Space};
+use super::bits::{self, bit_of, page_words, word_of};
+use super::handle::Handle;
+use super::layout::page_of;
+use super::mark::{self, Marker, cell};
+use super::object::Object;
+use super::parts::{self, Card, Part};
+use super::reclaim::Sweeping;
+use super::runs::Run;
 use super::store::Store;
-use super::sweep::{Remains, Swept, forget_panic, sweep_page};
+use super::sweep::{Remains, forget_panic, sweep_page};
 use crate::trace::{Sink, Tracer};
+use std::any::Any;
+use std::ops::Range;
 
 /// How much of the heap a cycle looks at.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
@@ -22,24 +38,54 @@ pub(crate) enum Extent {
     Full,
 }
 
+/// Where a cycle stands.
+#[derive(Debug, Default)]
+pub(super) enum Phase {
+    /// There is none. Also while a slice runs, so that one that unwinds leaves no cycle.
+    #[default]
+    Idle,
+    /// The marks of the last cycle are being cleared, up to this page.
+    Clearing { next: u32 },
+    /// What is reachable is being marked.
+    Marking(Marking),
+    /// What was not marked is being freed.
+    Sweeping(Sweeping),
+}
+
+/// Marking, between two pieces of it.
+#[derive(Debug, Default)]
+pub(super) struct Marking {
+    /// The roots have been looked at, and the program has not run since.
+    roots_seen: bool,
+    /// Memory for a list ran out: all marked objects are looked at again, from this page on.
+    rescan: Option<u32>,
+}
+
+/// Why a piece of work came to its end.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Stop {
+    /// The credit is used up.
+    Credit,
+    /// Everything reachable is marked. [`Store::begin_sweep`] has to follow at once.
+    Marked,
+    /// The cycle is complete, or there was none.
+    Idle,
+}
+
+/// The pages whose marks are cleared for one unit of credit.
+const CLEARED_FOR_ONE: u32 = 2;
+/// How many objects are moved from the remembered set to the worklist at once.
+const BATCH: usize = 64;
+
 impl Store {
-    /// Brings the live bits up to date with what has been handed out.
-    pub(crate) fn publish(&mut self) {
-        let bits = &mut self.bits;
-        self.spaces.each_mut(|space, run| {
-            if run.start == run.next {
-                return;
-            }
-            bits::publish(bits::of_page(bits, page_of(run.start)), space.shape.stride(), *run);
-            space.published_granules += u64::from(run.next - run.start);
-            run.start = run.next;
-        });
+    /// Whether a cycle has begun and not ended.
+    pub(crate) fn in_cycle(&self) -> Option<Extent> {
+        (!matches!(self.phase, Phase::Idle)).then_some(self.extent)
     }
 
-    /// Objects that were published since the store was made. All that were allocated, right after a cycle.
-    pub(crate) fn published(&self) -> u64 {
-        let objects = |space: &Space| space.published_granules / u64::from(space.shape.stride());
-        self.spaces.list.iter().map(objects).sum()
+    /// Whether the cycle that runs has not marked everything yet.
+    pub(crate) fn is_marking(&self) -> bool {
+        matches!(self.phase, Phase::Clearing { .. } | Phase::Marking(_))
     }
 
     /// Whether the next cycle has to be a full one.
@@ -47,165 +93,273 @@ impl Store {
         self.marks_are_void || self.remembered.is_incomplete()
     }
 
-    /// Marks everything within the extent that can be reached from what `roots` reports.
+    /// Begins a cycle. There is none.
     ///
-    /// Until the sweep begins, the marks are neither the old nor the new ones. If `roots`, or the `Trace` of an object,
-    /// unwinds, the cycle is abandoned: nothing is freed, and the next cycle is a full one whatever is asked for.
-    pub(crate) fn mark(&mut self, extent: Extent, roots: impl FnOnce(&mut Tracer<'_>)) {
-        debug_assert!(extent == Extent::Full || !self.needs_full_cycle());
-        self.publish();
-        self.work.reset();
+    /// Until the sweep begins, the marks are neither the old nor the new ones. If a `Trace` unwinds, the cycle is abandoned:
+    /// nothing is freed, and the next cycle is a full one whatever is asked for.
+    pub(crate) fn begin_cycle(&mut self, wanted: Extent) {
+        debug_assert!(self.in_cycle().is_none());
+        self.extent = if self.needs_full_cycle() { Extent::Full } else { wanted };
         self.marks_are_void = true;
-        match extent {
+        self.work.reset();
+        match self.extent {
             Extent::Full => {
-                self.remembered.drain(|_| ());
-                self.clear_marks();
+                self.young_stamp = self.stamps.current();
+                self.phase = Phase::Clearing { next: 1 };
             }
-            Extent::Young => {
-                let (bits, work) = (&self.bits, &mut self.work);
-                self.remembered.drain(|index| {
-                    if bits[word_of(index)].live & bit_of(index) != 0 {
-                        work.push(index);
+            Extent::Young => self.begin_marking(),
+        }
+    }
+
+    fn begin_marking(&mut self) {
+        // Whatever is written to from here on may have been scanned before.
+        self.young_stamp = 0;
+        self.phase = Phase::Marking(Marking::default());
+    }
+
+    /// Forgets the cycle that runs, if that has not marked everything yet. The next one is a full one.
+    pub(crate) fn abandon_marking(&mut self) {
+        if self.is_marking() {
+            self.phase = Phase::Idle;
+            self.young_stamp = self.stamps.current();
+        }
+    }
+
+    /// Says that the program has run since the last piece of work.
+    pub(crate) fn begin_slice(&mut self) {
+        if let Phase::Marking(marking) = &mut self.phase {
+            marking.roots_seen = false;
+        }
+    }
+
+    /// Works on the cycle until that is marked or complete, or `credit` is used up; what is left of it stays there.
+    /// `roots` reports the roots.
+    pub(crate) fn work(&mut self, credit: &mut u64, mut roots: impl FnMut(&mut Tracer<'_>)) -> Stop {
+        loop {
+            match std::mem::take(&mut self.phase) {
+                Phase::Idle => return Stop::Idle,
+                Phase::Clearing { next } => {
+                    let next = self.clear_marks(next, credit);
+                    self.phase = Phase::Clearing { next };
+                    if *credit == 0 {
+                        return Stop::Credit;
                     }
-                });
-            }
-        }
-        let end = self.pages.end();
-        let marker = Marker {
-            cage: self.cage,
-            bits: &mut self.bits[..page_words(end).start],
-            pages: &self.pages.table()[..end as usize],
-            work: &mut self.work,
-        };
-        let mut tracer = Tracer { sink: Sink::Mark(marker) };
-        roots(&mut tracer);
-        mark::run(&mut tracer);
-    }
-
-    fn clear_marks(&mut self) {
-        for space in &self.spaces.list {
-            let mut number = space.first_page;
-            while number != 0 {
-                for bits in &mut self.bits[page_words(number)] {
-                    bits.mark = 0;
+                    self.begin_marking();
                 }
-                number = self.pages.page(number).next;
+                Phase::Marking(mut marking) => {
+                    let stop = self.mark(&mut marking, credit, &mut roots);
+                    self.phase = Phase::Marking(marking);
+                    return stop;
+                }
+                Phase::Sweeping(mut sweeping) => {
+                    if self.sweep(&mut sweeping, credit) == Stop::Credit {
+                        self.phase = Phase::Sweeping(sweeping);
+                        return Stop::Credit;
+                    }
+                }
             }
         }
     }
 
-    /// Frees everything within the extent that is not marked. What is allocated from here on has a new stamp.
-    pub(crate) fn sweep(&mut self, extent: Extent) -> Swept {
+    /// Clears the marks from a page on, and then the remembered set. Says where to go on; it is all done if there is
+    /// credit left.
+    fn clear_marks(&mut self, from: u32, credit: &mut u64) -> u32 {
+        let mut next = from;
+        while *credit > 0 && next < self.pages.end() {
+            for bits in &mut self.bits[page_words(next)] {
+                bits.mark = 0;
+            }
+            next += 1;
+            *credit -= u64::from(next.is_multiple_of(CLEARED_FOR_ONE));
+        }
+        // Nothing is marked any more, so that nothing more is remembered.
+        while *credit > 0 && self.remembered.pop().is_some() {
+            *credit -= 1;
+        }
+        while *credit > 0
+            && let Some(part) = self.remembered.pop_part()
+        {
+            self.replace_card(part, Card::Clear);
+            *credit -= 1;
+        }
+        if *credit > 0 {
+            self.remembered.reset();
+        }
+        next
+    }
+
+    /// Changes the card of a part, if something lives there that has such a part.
+    fn replace_card(&mut self, part: Part, card: Card) -> Option<Card> {
+        let info = self.pages.page(page_of(part.index)).info?;
+        if self.stamp_at(part.index) == 0 {
+            return None;
+        }
+        // SAFETY: the cell has a stamp, so it holds a value of the type of its page (I5). There is no reference into it, as
+        // the store is borrowed exclusively (I8).
+        unsafe { (info.replace_card)(cell(self.cage, part.index), part.number, card) }
+    }
+
+    /// Marks everything within the extent that can be reached.
+    fn mark(&mut self, marking: &mut Marking, credit: &mut u64, roots: &mut dyn FnMut(&mut Tracer<'_>)) -> Stop {
+        /// Lets allocation go on, also behind a panic.
+        struct Published<'s>(&'s mut Store);
+        impl Drop for Published<'_> {
+            fn drop(&mut self) {
+                self.0.claim();
+            }
+        }
+        self.publish();
+        let published = Published(self);
+        let Store { cage, bits, pages, work, remembered, .. } = &mut *published.0;
+        let end = pages.end();
+        work.set_credit(*credit);
+        let marker =
+            Marker { cage: *cage, bits: &mut bits[..page_words(end).start], pages: &pages.table()[..end as usize], work };
+        let mut tracer = Tracer { sink: Sink::Mark(marker) };
+        loop {
+            mark::run(&mut tracer);
+            let marker = mark::marker(&mut tracer);
+            *credit = marker.work.credit();
+            if *credit == 0 {
+                return Stop::Credit;
+            }
+            if remembered.len() > 0 {
+                for index in std::iter::from_fn(|| remembered.pop()).take(BATCH) {
+                    // What is not marked is scanned when it is.
+                    if marker.is_marked(index) {
+                        marker.work.push(index);
+                    }
+                }
+                if let Some(part) = remembered.pop_part() {
+                    mark::rescan_part(&mut tracer, part);
+                }
+                continue;
+            }
+            if remembered.take_incomplete() || marker.work.take_overflow() {
+                // Each round marks at least one object more, or is the last.
+                marking.rescan = Some(1);
+            }
+            if let Some(number) = marking.rescan {
+                marking.rescan = (number < end).then_some(number + 1);
+                if number < end {
+                    mark::rescan_page(&mut tracer, number);
+                }
+            } else if !marking.roots_seen {
+                marking.roots_seen = true;
+                roots(&mut tracer);
+            } else {
+                return Stop::Marked;
+            }
+        }
+    }
+
+    /// Brings the live bits up to date with what has been handed out.
+    fn publish(&mut self) {
+        let bits = &mut self.bits;
+        self.spaces.each_mut(|space, run| {
+            if space.page != 0 {
+                space.publish(*run, bits::of_page(bits, space.page));
+            }
+        });
+    }
+
+    /// Lets allocation go on in the pages that it was in.
+    fn claim(&mut self) {
+        let bits = &mut self.bits;
+        self.spaces.each_mut(|space, _| {
+            if space.page != 0 {
+                space.claim(bits::of_page(bits, space.page));
+            }
+        });
+    }
+
+    /// Begins to free what is not marked. What is allocated from here on has a new stamp, and is young.
+    pub(crate) fn begin_sweep(&mut self) {
         self.marks_are_void = false;
         // Before a freed cell can be handed out again (I4).
         self.stamps.advance();
-        for run in self.spaces.runs_mut() {
+        self.young_stamp = self.stamps.current();
+        self.publish();
+        let (extent, returned) = (self.extent, &mut self.returned_granules);
+        self.spaces.each_mut(|space, run| {
+            *returned += u64::from(run.granules());
             *run = Run::default();
-        }
-        let mut swept = Swept::default();
-        for space in 0..self.spaces.list.len() {
-            match extent {
-                Extent::Full => self.sweep_space(space, &mut swept),
-                Extent::Young => self.sweep_young(space, &mut swept),
+            space.page = 0;
+            space.unswept[0] = std::mem::take(&mut space.young);
+            if extent == Extent::Full {
+                space.unswept[1] = std::mem::take(&mut space.roomy);
+                space.unswept[2] = std::mem::take(&mut space.full);
             }
-            self.spaces.list[space].young_page = 0;
-            if self.zeal.no_reuse {
-                self.spaces.list[space].search_page = 0;
-            }
-        }
-        self.block_bytes -= swept.freed_block_bytes;
-        swept
+        });
+        self.phase = Phase::Sweeping(Sweeping::default());
     }
 
-    /// Sweeps all pages of a space, and takes the empty ones out of use.
-    fn sweep_space(&mut self, at: usize, swept: &mut Swept) {
-        let mut number = std::mem::take(&mut self.spaces.list[at].first_page);
-        self.spaces.list[at].last_page = 0;
-        while number != 0 {
-            let next = self.pages.page(number).next;
-            if self.sweep_one(number, swept) > 0 {
-                self.append_page(at, number);
-            } else if self.zeal.no_reuse {
-                self.pages.retire(&mut self.region, number);
-            } else {
-                self.pages.vacate(number);
-            }
-            number = next;
-        }
-        let space = &mut self.spaces.list[at];
-        (space.search_page, space.search_from) = (space.first_page, 0);
+    /// The first panic that came out of a destructor since this was asked last.
+    pub(crate) fn take_panic(&mut self) -> Option<Box<dyn Any + Send>> {
+        self.freed.panic.take()
     }
+}
 
-    /// Sweeps the pages of a space that have been allocated in since the last sweep, and lets allocation begin again at
-    /// the first of them that has room to speak of. Empty pages stay, as they are about to be filled again.
-    fn sweep_young(&mut self, at: usize, swept: &mut Swept) {
-        let space = &self.spaces.list[at];
-        let capacity = cells_per_page(space.shape.stride());
-        let (mut number, last) = (space.young_page, space.search_page);
-        let mut search = 0;
-        while number != 0 {
-            let live = self.sweep_one(number, swept);
-            if search == 0 && live <= capacity - capacity / 8 {
-                search = number;
-            }
-            let next = self.pages.page(number).next;
-            if number == last {
-                search = if search == 0 { next } else { search };
-                break;
-            }
-            number = next;
-        }
-        let space = &mut self.spaces.list[at];
-        if space.young_page != 0 {
-            (space.search_page, space.search_from) = (search, 0);
+/// The write barrier.
+impl Store {
+    /// Notes that the object of a valid handle is about to be written to.
+    ///
+    /// Outside of cycles that is needed for what is old. What was allocated since the last sweep is young; its stamp is the
+    /// current one, so that this is known from the handle alone. While a cycle marks, no stamp is young.
+    #[inline(always)]
+    pub(crate) fn before_write(&mut self, handle: Handle) {
+        if handle.stamp() != self.young_stamp && !self.remembered.contains(handle.index()) {
+            self.remember(handle.index());
         }
     }
 
-    /// Sweeps a page that is on the list of a space, and says how many objects are left in it.
-    fn sweep_one(&mut self, number: u32, swept: &mut Swept) -> u32 {
-        let remains = if self.zeal.poison { Remains::Poisoned } else { Remains::Left };
-        let page = *self.pages.page(number);
-        // SAFETY: the page is in use as the table says, and all runs have been published by `mark`. The exclusive borrow of
-        // the store says that no reference into a cell is left (I8).
-        unsafe { sweep_page(self.cage, number, &page, &mut self.bits[page_words(number)], remains, swept) }
-    }
-
-    /// Puts a page at the end of a space's list.
-    pub(super) fn append_page(&mut self, space: usize, number: u32) {
-        let list = &mut self.spaces.list[space];
-        if list.last_page == 0 {
-            list.first_page = number;
-        } else {
-            self.pages.page_mut(list.last_page).next = number;
+    #[cold]
+    #[inline(never)]
+    fn remember(&mut self, index: u32) {
+        if self.is_marked(index) {
+            self.remembered.insert(index);
         }
-        list.last_page = number;
-        self.pages.page_mut(number).next = 0;
     }
 
-    /// Gives memory of empty pages back to the system until at most `keep` bytes of them are left.
-    pub(crate) fn release_empty(&mut self, keep: usize) {
-        self.pages.release_empty(&mut self.region, keep);
+    /// Whether the object in a cell has been marked, so that a write to it has to be noted.
+    fn is_marked(&self, index: u32) -> bool {
+        self.bits.get(word_of(index)).is_some_and(|bits| bits.mark & bit_of(index) != 0)
+    }
+
+    /// Notes that some elements of the slice of a valid handle are about to be written to.
+    pub(crate) fn before_write_to<T: Object>(&mut self, handle: Handle, len: usize, elements: &Range<usize>) {
+        if !parts::has_cards::<T>(len) {
+            self.before_write(handle);
+        } else if handle.stamp() != self.young_stamp
+            && !self.remembered.contains(handle.index())
+            && self.is_marked(handle.index())
+        {
+            for number in parts::touched(elements) {
+                let part = Part { index: handle.index(), number };
+                if self.replace_card(part, Card::Set) == Some(Card::Clear) && !self.remembered.insert_part(part) {
+                    self.replace_card(part, Card::Clear);
+                    self.remembered.insert(handle.index());
+                    return;
+                }
+            }
+        }
     }
 }
 
 impl Drop for Store {
     fn drop(&mut self) {
         self.publish();
-        self.clear_marks();
-        let mut swept = Swept::default();
-        for space in 0..self.spaces.list.len() {
-            let mut number = self.spaces.list[space].first_page;
-            while number != 0 {
-                let page = *self.pages.page(number);
-                if page.must_drop() {
-                    let bits: &mut [Bits] = &mut self.bits[page_words(number)];
-                    // SAFETY: as in `sweep_one`; nothing is marked, so that everything dies.
-                    unsafe { sweep_page(self.cage, number, &page, bits, Remains::Left, &mut swept) };
-                }
-                number = page.next;
+        for number in 1..self.pages.end() {
+            let page = *self.pages.page(number);
+            if page.must_drop() {
+                let bits = bits::of_page(&mut self.bits, number);
+                bits.iter_mut().for_each(|bits| bits.mark = 0);
+                // SAFETY: a page in use as the table says, everything is published, and the exclusive borrow says that no
+                // reference into a cell is left (I8). Nothing is marked, so that everything dies.
+                unsafe { sweep_page(self.cage, number, &page, bits, Remains::Left, &mut self.freed) };
             }
         }
-        if let Some(panic) = swept.panic {
+        if let Some(panic) = self.take_panic() {
             if std::thread::panicking() {
                 forget_panic(panic);
             } else {

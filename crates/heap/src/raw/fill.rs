@@ -4,12 +4,14 @@
 //! the value, and that has no access to the store. A cell becomes an object in [`Store::commit`]: whatever fails or unwinds
 //! before it leaves a free cell, and nothing behind it can.
 
-use super::bits::{self, word_of};
+use super::bits;
 use super::handle::{Gc, Handle};
 use super::layout::{GRANULE, HEADER_BYTES, PAGE_BYTES, PAGE_GRANULES, Shape, payload_offset};
 use super::mark::cell;
 use super::object::{Cell, OUTLINE_LEN, Object, Outline, TypeInfo, shape_of};
-use super::spaces::Run;
+use super::parts;
+use super::runs::Run;
+use super::spaces::Space;
 use super::store::Store;
 use super::sweep::{is_untouched, poison};
 use crate::error::AllocErrorKind;
@@ -19,6 +21,9 @@ use std::any::TypeId;
 use std::convert::Infallible;
 use std::num::NonZeroU32;
 use std::ptr::{self, NonNull};
+
+/// How many pages are swept, at most, to find a free cell for one allocation. A full heap must not be swept in one go.
+const SWEPT_FOR_ONE: u32 = 8;
 
 /// A cell to put a value into: the next of the run in this slot.
 #[derive(Copy, Clone, Debug)]
@@ -74,10 +79,13 @@ impl Store {
     /// The cell that the next object of this type and shape goes into.
     #[inline]
     fn vacancy(&mut self, info: &'static TypeInfo, shape: Shape) -> Result<Vacancy, AllocErrorKind> {
-        if let Some((slot, run)) = self.spaces.expected(info.id(), shape)
-            && let Some(index) = self.next_run_nearby(slot, run, shape.stride())
-        {
-            return Ok(Vacancy { slot, index });
+        if let Some((slot, run)) = self.spaces.expected(info.id(), shape) {
+            if run.next != run.end {
+                return Ok(Vacancy { slot, index: run.next });
+            }
+            if run.link != 0 {
+                return Ok(self.next_run(slot, run.link));
+            }
         }
         self.vacancy_elsewhere(info, shape)
     }
@@ -86,92 +94,76 @@ impl Store {
     fn vacancy_elsewhere(&mut self, info: &'static TypeInfo, shape: Shape) -> Result<Vacancy, AllocErrorKind> {
         let slot = self.spaces.find(info, shape)?;
         let run = self.spaces.slot(slot).run;
-        if run.next == run.end {
-            self.next_run(slot)?;
+        if run.next != run.end {
+            Ok(Vacancy { slot, index: run.next })
+        } else if run.link != 0 {
+            Ok(self.next_run(slot, run.link))
+        } else {
+            self.next_page(slot)
         }
-        Ok(Vacancy { slot, index: self.spaces.slot(slot).run.next })
     }
 
-    /// The first cell of the next run, if that begins and ends in the word in which the run that is used up lies: the case
-    /// that counts where free cells are scattered among the living.
+    /// Goes on with the next run of the page, whose first cell is `index`.
     #[inline]
-    fn next_run_nearby(&mut self, at: usize, used_up: Run, stride: u32) -> Option<u32> {
-        // An empty run says nothing of its word: it may stand at the end of its page, before a page of another space.
-        let word = word_of(used_up.end);
-        let is_in_word = used_up.start < used_up.end && word_of(used_up.start) == word;
-        if used_up.next != used_up.end || !is_in_word || self.zeal.poison {
-            return None;
+    fn next_run(&mut self, slot: usize, index: u32) -> Vacancy {
+        // SAFETY: the page was linked when it was swept, and its runs are taken in the order of the links (I10).
+        let run = unsafe { Run::at(self.cage, index) };
+        self.taken_bytes += u64::from(run.granules()) * GRANULE as u64;
+        self.spaces.slot_mut(slot).run = run;
+        if self.zeal.poison {
+            self.check_poison(slot, run);
         }
-        let bits = self.bits.get_mut(word)?;
-        let from = !0 << (used_up.end % 64);
-        let handed_out = bits::starts(stride, word) & (!0 << (used_up.start % 64)) & !from;
-        let live = bits.live | handed_out;
-        let free = bits::starts(stride, word) & !live & from;
-        let begin = free.trailing_zeros();
-        let after = live & (!0_u64).checked_shl(begin)?;
-        if after == 0 {
-            return None;
-        }
-        debug_assert_eq!(self.pages.page(word as u32 * 64 / PAGE_GRANULES).space, self.spaces.slot(at).space);
-        bits.live = live;
-        let (first, end) = (word as u32 * 64, after.trailing_zeros());
-        let owner = self.spaces.slot(at).space as usize;
-        let space = &mut self.spaces.list[owner];
-        space.published_granules += u64::from(used_up.end - used_up.start);
-        space.search_from = (first + end) % PAGE_GRANULES;
-        self.taken_bytes += u64::from(end - begin) * GRANULE as u64;
-        self.spaces.slot_mut(at).run = Run { start: first + begin, next: first + begin, end: first + end };
-        Some(first + begin)
+        Vacancy { slot, index }
     }
 
-    /// Finds the next run of free cells for a slot whose run is used up.
-    fn next_run(&mut self, at: usize) -> Result<(), AllocErrorKind> {
+    /// Goes on with another page.
+    #[inline(never)]
+    fn next_page(&mut self, at: usize) -> Result<Vacancy, AllocErrorKind> {
         if self.stamps.current() == 0 {
             return Err(AllocErrorKind::Stamps);
         }
-        let slot = self.spaces.slot(at);
-        let (used_up, owner) = (slot.run, slot.space);
+        let slot = self.spaces.slot_mut(at);
+        let (used_up, owner) = (std::mem::take(&mut slot.run), slot.space);
         let space = &mut self.spaces.list[owner as usize];
+        space.leave_page(used_up);
         let (info, shape) = (space.info, space.shape);
-        let (mut page, mut from) = (space.search_page, space.search_from);
-        if page != 0 {
-            // The run that is used up lies in this page, if there is one.
-            bits::publish(bits::of_page(&mut self.bits, page), shape.stride(), used_up);
-            space.published_granules += u64::from(used_up.next - used_up.start);
-            self.spaces.slot_mut(at).run.start = used_up.next;
-        }
-        let (begin, end) = loop {
-            if page == 0 {
-                (page, from) = (self.take_page(info, shape, owner)?, 0);
+        let (page, run) = match self.page_with_room(owner) {
+            Some(page) => {
+                let first_free = bits::next_free_run(bits::of_page(&mut self.bits, page), shape.stride(), 0);
+                let (begin, _) = first_free.expect("a page is on the list of those with room only if it has some");
+                // SAFETY: the page was linked when it was put on that list, and nothing was allocated in it since (I10).
+                (page, unsafe { Run::at(self.cage, page * PAGE_GRANULES + begin) })
             }
-            if let Some(found) = bits::next_free_run(bits::of_page(&mut self.bits, page), shape.stride(), from) {
-                break found;
+            None => {
+                let page = self.take_page(info, shape, owner)?;
+                (page, Run::of_empty_page(page, shape.stride()))
             }
-            (page, from) = (self.pages.page(page).next, 0);
         };
         let space = &mut self.spaces.list[owner as usize];
-        (space.search_page, space.search_from) = (page, end);
-        if space.young_page == 0 {
-            space.young_page = page;
-        }
-        let first = page * PAGE_GRANULES;
-        let run = Run { start: first + begin, next: first + begin, end: first + end };
-        self.taken_bytes += u64::from(run.end - run.start) * GRANULE as u64;
+        self.pages.push(&mut space.young, page);
+        space.page = page;
+        space.claim(bits::of_page(&mut self.bits, page));
+        self.taken_bytes += u64::from(run.granules()) * GRANULE as u64;
         self.spaces.slot_mut(at).run = run;
         if self.zeal.poison {
-            self.check_poison(info, run, shape);
+            self.check_poison(at, run);
         }
-        Ok(())
+        Ok(Vacancy { slot: at, index: run.next })
     }
 
-    /// Takes a page and puts it at the end of a space's list.
+    /// A page of a space that has free cells, and is on none of its lists any more.
+    fn page_with_room(&mut self, space: u16) -> Option<u32> {
+        // What is swept right before it is filled is in the cache.
+        let swept = self.sweep_for_allocation(space, SWEPT_FOR_ONE);
+        swept.or_else(|| self.pages.pop(&mut self.spaces.list[space as usize].roomy))
+    }
+
+    /// Takes a page for a space, which is on no list yet.
     fn take_page(&mut self, info: &'static TypeInfo, shape: Shape, space: u16) -> Result<u32, AllocErrorKind> {
         if self.pages.would_commit(shape.stride()) {
             self.check_limit(PAGE_BYTES)?;
         }
-        let page = self.pages.take(&mut self.region, info, shape, space)?;
-        self.append_page(space as usize, page);
-        Ok(page)
+        self.pages.take(&mut self.region, info, shape, space)
     }
 
     /// Whether `more` bytes can be committed. Empty pages are given back first, if that makes the room.
@@ -184,7 +176,7 @@ impl Store {
             return Err(AllocErrorKind::Limit);
         }
         let keep = self.limit - self.in_use_bytes() - more;
-        self.pages.release_empty(&mut self.region, keep);
+        while self.pages.release_one(&mut self.region, keep) {}
         Ok(())
     }
 
@@ -269,6 +261,7 @@ impl Store {
         }
 
         let layout = Layout::array::<T>(len).map_err(|_| AllocErrorKind::TooLarge)?;
+        let block = parts::block_layout::<T>(len).ok_or(AllocErrorKind::TooLarge)?;
         let write = |payload: NonNull<u8>| {
             let mut done = Made { first: payload.cast::<T>(), len: 0 };
             while done.len < len {
@@ -278,10 +271,14 @@ impl Store {
                 done.len += 1;
             }
             std::mem::forget(done);
+            if parts::has_cards::<T>(len) {
+                // SAFETY: the payload is a block of this layout: so long a slice is never inline.
+                unsafe { parts::clear_cards::<T>(payload, len) };
+            }
             Ok(())
         };
         // SAFETY: the closure writes `len` elements of `T`, or fails.
-        unsafe { self.place::<[T], E>(slice_shape(layout, len), layout, len, write) }
+        unsafe { self.place::<[T], E>(slice_shape(layout, len), block, len, write) }
     }
 
     /// Puts a string into the heap.
@@ -301,8 +298,8 @@ impl Store {
     ///
     /// # Safety
     ///
-    /// `write` returns `Ok` only if it has written a `T` of `len` elements, whose layout is `layout`, to the address
-    /// that it is given. `shape` is the shape for that.
+    /// `write` returns `Ok` only if it has written a `T` of `len` elements to the address that it is given, for which
+    /// `layout` is that of the block, and what belongs to it in the block. `shape` is the shape for that.
     #[inline]
     unsafe fn place<T: Object + ?Sized, E>(
         &mut self,
@@ -343,7 +340,7 @@ impl Store {
             // SAFETY: an outline cell has room for an `Outline` behind its header.
             unsafe { cell.add(HEADER_BYTES).cast().write(Outline { block: block.0, len }) };
             std::mem::forget(block);
-            self.block_bytes += layout.size();
+            self.made_block_bytes += layout.size() as u64;
             self.taken_bytes += layout.size() as u64;
             OUTLINE_LEN
         } else {
@@ -369,8 +366,10 @@ impl Store {
         NonNull::new(unsafe { alloc(layout) }).ok_or(AllocErrorKind::System)
     }
 
-    fn check_poison(&self, info: &TypeInfo, run: Run, shape: Shape) {
-        for index in (run.start..run.end).step_by(shape.stride() as usize) {
+    #[cold]
+    fn check_poison(&self, slot: usize, run: Run) {
+        let Space { info, shape, .. } = &self.spaces.list[self.spaces.slot(slot).space as usize];
+        for index in (run.next..run.end).step_by(shape.stride() as usize) {
             // SAFETY: a cell of a run is free, and with this zeal every cell that dies is poisoned.
             let untouched = unsafe { is_untouched(cell(self.cage, index), shape.cell_bytes()) };
             assert!(

@@ -4,12 +4,13 @@
 
 use super::bits::{self, ones, page_words};
 use super::classes;
-use super::cycle::Extent;
+use super::cycle::Phase;
 use super::handle::{AnyGc, Handle};
-use super::layout::{CELL_STARTS, GRANULE, HEADER_BYTES, MAX_STRIDE, PAGE_GRANULES, PAGE_WORDS, page_of};
+use super::layout::{CELL_STARTS, GRANULE, HEADER_BYTES, MAX_STRIDE, PAGE_GRANULES, PAGE_WORDS};
 use super::mark::cell;
 use super::object::TypeInfo;
-use super::spaces::{Run, Space};
+use super::runs::Run;
+use super::spaces::Space;
 use super::store::Store;
 use super::sweep::is_untouched;
 use crate::trace::Tracer;
@@ -25,24 +26,34 @@ pub(crate) struct CellView {
 }
 
 impl Store {
-    /// The live bits of a page, with what has been handed out since they were brought up to date.
+    /// The live bits of a page, as they are when published.
     fn live_words(&self, number: u32) -> [u64; PAGE_WORDS] {
-        let mut copy = [bits::Bits::default(); PAGE_WORDS];
-        copy.copy_from_slice(&self.bits[page_words(number)]);
-        for (space, run) in self.spaces.runs() {
-            if run.start != run.next && page_of(run.start) == number {
-                let first = number * PAGE_GRANULES;
-                bits::set_live(&mut copy, space.shape.stride(), run.start - first, run.next - first);
-            }
-        }
-        copy.map(|bits| bits.live)
+        let allocated_in = self.spaces.runs().find(|(space, _)| space.page == number);
+        std::array::from_fn(|word| match allocated_in {
+            Some((space, run)) => space.published_word(run, word),
+            None => self.bits[page_words(number)][word].live,
+        })
     }
 
-    /// The pages of a space, at most as many as there are.
-    fn pages_of<'s>(&'s self, space: &Space) -> impl Iterator<Item = u32> + 's {
-        let first = Some(space.first_page).filter(|&number| number != 0);
+    /// The pages of a list, at most as many as there are.
+    fn pages_of(&self, list: u32) -> impl Iterator<Item = u32> + '_ {
+        let first = Some(list).filter(|&number| number != 0);
         std::iter::successors(first, |&number| Some(self.pages.page(number).next).filter(|&next| next != 0))
             .take(self.pages.end() as usize + 1)
+    }
+
+    /// The page that a slice of sweeping has left half swept, which is on no list.
+    fn half_swept(&self) -> Option<u32> {
+        match &self.phase {
+            Phase::Sweeping(sweeping) => sweeping.page.map(|(number, _)| number),
+            _ => None,
+        }
+    }
+
+    /// The pages on which what is not marked is dead, and not freed yet.
+    fn unswept_pages(&self) -> HashSet<u32> {
+        let lists = self.spaces.list.iter().flat_map(|space| space.unswept);
+        lists.flat_map(|list| self.pages_of(list)).chain(self.half_swept()).collect()
     }
 
     fn indices_of(&self, number: u32) -> impl Iterator<Item = u32> + use<> {
@@ -50,20 +61,23 @@ impl Store {
         words.flat_map(|(word, base)| ones(word).map(move |bit| base + bit))
     }
 
-    /// Every cell that holds an object, reachable or not.
+    /// Every cell that holds an object, reachable or not, but those that a collection has found dead.
     pub(crate) fn cells(&self) -> impl Iterator<Item = CellView> + '_ {
-        let numbers = self.spaces.list.iter().flat_map(|space| self.pages_of(space));
-        numbers.flat_map(move |number| {
+        let unswept = self.unswept_pages();
+        (1..self.pages.end()).flat_map(move |number| {
             let info = self.pages.page(number).info;
-            self.indices_of(number).filter_map(move |index| {
+            let is_unswept = unswept.contains(&number);
+            let numbers = info.map(|info| self.indices_of(number).map(move |index| (index, info)));
+            numbers.into_iter().flatten().filter_map(move |(index, info)| {
+                let is_dead = is_unswept && self.bits[bits::word_of(index)].mark & bits::bit_of(index) == 0;
                 let handle = Handle::new(NonZeroU32::new(index)?, self.stamp_at(index));
-                Some(CellView { handle: AnyGc::new(handle), info: info? })
+                (!is_dead).then_some(CellView { handle: AnyGc::new(handle), info })
             })
         })
     }
 
     /// The stamp of the cell that starts at `index`.
-    fn stamp_at(&self, index: u32) -> u32 {
+    pub(super) fn stamp_at(&self, index: u32) -> u32 {
         // SAFETY: callers pass the start of a cell of a page in use, which is inside the cage (I1, I3).
         unsafe { cell(self.cage, index).cast::<u32>().read() }
     }
@@ -79,7 +93,11 @@ impl Store {
 
     /// What marking should have marked, found by the plainest means: for the zeal that checks marking. Says an index
     /// that is marked and should not be, or the other way round.
-    pub(crate) fn check_marks(&self, extent: Extent, roots: impl FnOnce(&mut Tracer<'_>)) -> Result<(), Flaw> {
+    pub(crate) fn check_marks(
+        &self,
+        exactness: Exactness,
+        roots: impl FnOnce(&mut Tracer<'_>),
+    ) -> Result<(), Flaw> {
         let living: std::collections::HashMap<u32, AnyGc> =
             self.cells().map(|view| (view.handle.handle().index(), view.handle)).collect();
         let mut reached = HashSet::new();
@@ -95,8 +113,8 @@ impl Store {
         }
         for (&index, object) in &living {
             let marked = self.bits[bits::word_of(index)].mark & bits::bit_of(index) != 0;
-            // A minor cycle takes what is old for alive.
-            let may_be_marked = extent == Extent::Young && marked;
+            // A minor cycle takes what is old for alive, and one in slices what died after it was marked.
+            let may_be_marked = exactness == Exactness::MayMarkMore && marked;
             if marked != reached.contains(&index) && !may_be_marked {
                 let type_name = self.type_of(object.handle()).map_or("?", TypeInfo::name);
                 return Err(Flaw::WrongMark { index, type_name, marked });
@@ -111,6 +129,12 @@ impl Store {
         if !self.marks_are_void && !self.work.is_empty() {
             report(Flaw::WorkLeft);
         }
+        for (space, run) in self.spaces.runs() {
+            self.check_run(space, run, report);
+            for number in self.pages_of(space.roomy) {
+                self.check_links(space, number, report);
+            }
+        }
         let in_use = self.check_lists(report);
         let mut block_bytes = 0;
         for number in 1..self.pages.end() {
@@ -120,37 +144,38 @@ impl Store {
                 self.check_idle_page(number, report);
             }
         }
-        if block_bytes != self.block_bytes {
-            report(Flaw::BlockBytes { counted: self.block_bytes, found: block_bytes });
-        }
-        for (space, run) in self.spaces.runs() {
-            self.check_run(space, run, report);
+        if block_bytes != self.block_bytes() {
+            report(Flaw::BlockBytes { counted: self.block_bytes(), found: block_bytes });
         }
     }
 
     /// Checks the lists of pages; the pages in use are the result.
     fn check_lists(&self, report: &mut dyn FnMut(Flaw)) -> HashSet<u32> {
-        let mut in_use = HashSet::new();
+        let mut in_use: HashSet<u32> = self.half_swept().into_iter().collect();
+        let is_sweeping = matches!(self.phase, Phase::Sweeping(_));
         for (at, space) in self.spaces.list.iter().enumerate() {
-            let mut last = 0;
-            for number in self.pages_of(space) {
-                if !in_use.insert(number) {
-                    report(Flaw::PageListedTwice { page: number });
-                    break;
-                }
-                let page = self.pages.page(number);
-                let fits = page.info.is_some_and(|info| info.id() == space.info.id())
-                    && usize::from(page.space) == at
-                    && u32::from(page.stride) == space.shape.stride();
-                if !fits {
-                    report(Flaw::PageOfAnotherSpace { page: number });
-                    in_use.remove(&number);
-                    break;
-                }
-                last = number;
+            if !is_sweeping && space.unswept != [0; 3] {
+                report(Flaw::UnsweptPage { type_name: space.info.name() });
             }
-            if last != space.last_page {
-                report(Flaw::PageListEnd { type_name: space.info.name() });
+            if space.page != 0 && space.page != space.young {
+                report(Flaw::PageAstray { page: space.page });
+            }
+            for list in space.lists() {
+                for number in self.pages_of(list) {
+                    if !in_use.insert(number) {
+                        report(Flaw::PageListedTwice { page: number });
+                        break;
+                    }
+                    let page = self.pages.page(number);
+                    let fits = page.info.is_some_and(|info| info.id() == space.info.id())
+                        && usize::from(page.space) == at
+                        && u32::from(page.stride) == space.shape.stride();
+                    if !fits {
+                        report(Flaw::PageOfAnotherSpace { page: number });
+                        in_use.remove(&number);
+                        break;
+                    }
+                }
             }
         }
         let mut idle = HashSet::new();
@@ -258,21 +283,51 @@ impl Store {
     }
 
     fn check_run(&self, space: &Space, run: Run, report: &mut dyn FnMut(Flaw)) {
-        // One that is empty may stand at the end of its page.
-        if run.start == run.end {
+        if run == Run::default() {
             return;
         }
-        let number = page_of(run.start);
-        let first = number * PAGE_GRANULES;
+        let first = space.page * PAGE_GRANULES;
         let border = |index: u32| (index - first).is_multiple_of(space.shape.stride());
-        let ordered = run.start <= run.next && run.next <= run.end && run.end <= first + PAGE_GRANULES;
-        let own = self.pages.page(number).info.is_some_and(|info| info.id() == space.info.id());
-        let fits = ordered && own && border(run.start) && border(run.next) && border(run.end);
-        let free = |index: u32| self.bits[bits::word_of(index)].live & bits::bit_of(index) == 0;
-        if !fits || !(run.start..run.end).all(free) {
-            report(Flaw::RunAstray { type_name: space.info.name(), start: run.start, end: run.end });
+        let ordered = first <= run.next && run.next <= run.end && run.end <= first + PAGE_GRANULES;
+        let free = |index: u32| {
+            let granule = index - first;
+            space.before[bits::word_of(granule)] & bits::bit_of(granule) == 0
+        };
+        let fits = space.page != 0 && ordered && border(run.next) && border(run.end);
+        if !fits || !(run.next..run.end).all(free) {
+            report(Flaw::RunAstray { type_name: space.info.name(), start: run.next, end: run.end });
         }
     }
+
+    /// Checks that the links of a page lead through all its free cells.
+    fn check_links(&self, space: &Space, number: u32, report: &mut dyn FnMut(Flaw)) {
+        let stride = space.shape.stride();
+        let bits: &bits::PageBits = self.bits[page_words(number)].first_chunk().expect("the words of a page");
+        let mut found = bits::next_free_run(bits, stride, 0);
+        if found.is_none() {
+            report(Flaw::NoRoom { page: number });
+        }
+        while let Some((begin, end)) = found {
+            let index = number * PAGE_GRANULES + begin;
+            // SAFETY: a cell border of a page in use; a link that is wrong is not followed.
+            let run = unsafe { Run::at(self.cage, index) };
+            found = bits::next_free_run(bits, stride, end + stride);
+            let link = found.map_or(0, |(begin, _)| number * PAGE_GRANULES + begin);
+            if (run.end, run.link) != (number * PAGE_GRANULES + end, link) {
+                report(Flaw::BrokenLink { index, type_name: space.info.name() });
+                return;
+            }
+        }
+    }
+}
+
+/// What a check of marks may find.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Exactness {
+    /// What is reachable is marked, and nothing else.
+    Exact,
+    /// What is reachable is marked, and perhaps more.
+    MayMarkMore,
 }
 
 #[cfg(test)]
@@ -281,6 +336,7 @@ mod seeded {
 
     use super::*;
     use crate::raw::Gc;
+    use crate::raw::layout::page_of;
     use crate::raw::pages::Page;
 
     impl Store {
@@ -322,7 +378,7 @@ mod seeded {
         }
 
         pub(crate) fn corrupt_block_bytes(&mut self) {
-            self.block_bytes += 8;
+            self.made_block_bytes += 8;
         }
 
         pub(crate) fn corrupt_worklist(&mut self) {
@@ -330,15 +386,23 @@ mod seeded {
         }
 
         pub(crate) fn corrupt_run<T: crate::Object>(&mut self, _like: Gc<T>) {
-            self.spaces.each_mut(|space, run| {
-                if space.info.id() == std::any::TypeId::of::<T>() {
-                    run.end += 1;
-                }
-            });
+            self.space_of::<T>(|_, run| run.end += 1);
         }
 
-        pub(crate) fn corrupt_last_page(&mut self) {
-            self.spaces.list[0].last_page = 0;
+        pub(crate) fn corrupt_page_in_use<T: crate::Object>(&mut self, _like: Gc<T>) {
+            self.space_of::<T>(|space, _| space.page += 1);
+        }
+
+        pub(crate) fn corrupt_unswept<T: crate::Object>(&mut self, _like: Gc<T>) {
+            self.space_of::<T>(|space, _| space.unswept[1] = std::mem::take(&mut space.roomy));
+        }
+
+        fn space_of<T: crate::Object>(&mut self, corrupt: impl Fn(&mut Space, &mut Run)) {
+            self.spaces.each_mut(|space, run| {
+                if space.info.id() == std::any::TypeId::of::<T>() {
+                    corrupt(space, run);
+                }
+            });
         }
     }
 

@@ -6,13 +6,19 @@
 //! each object when it is seen, which is what the whole design avoids; and an edge that was refused after its cell had
 //! been marked would hide the right edge that comes later.)
 //!
-//! Invariant of a cycle: an index is on the worklist only if its live bit was set, and no cell dies while one runs.
+//! Marking runs in slices, between which the program goes on. Its invariant, when a slice ends: an object that is reachable
+//! and not marked can be reached from a root, or from an object that is marked and on the worklist or in the remembered
+//! set, which is where a marked object comes when it is written to. When both are empty and the roots have been looked
+//! at, with nothing in between, everything reachable is marked.
+//!
+//! An index is on the worklist only if its live bit was set, and no cell dies before marking has ended.
 
-use super::bits::{Bits, bit_of, ones, word_of};
+use super::bits::{Bits, bit_of, ones, page_words, word_of};
 use super::handle::Handle;
-use super::layout::{GRANULE, PAGE_GRANULES, PAGE_WORDS, page_of};
+use super::layout::{GRANULE, PAGE_GRANULES, page_of};
 use super::object::{Object, TypeInfo};
 use super::pages::{EDGES, Page};
+use super::parts::{Card, PART_LEN, Part};
 use super::root_table::RootTable;
 use super::worklist::Worklist;
 use crate::trace::{Sink, Tracer};
@@ -61,13 +67,19 @@ impl Marker<'_> {
         bits.mark |= bit;
         true
     }
+
+    /// Whether something lives at `index` that is marked.
+    pub(super) fn is_marked(&self, index: u32) -> bool {
+        self.bits.get(word_of(index)).is_some_and(|bits| bits.live & bits.mark & bit_of(index) != 0)
+    }
 }
 
 /// See [`TypeInfo::drain`](super::object::TypeInfo).
 pub(super) type Drain = unsafe fn(&mut Tracer<'_>, &'static TypeInfo, u32) -> Option<u32>;
 
 /// Scans the cell at `first`, and then what the worklist gives, until that is a cell of another type, whose index is
-/// the result. One loop per type lets the compiler put the type's `trace` and the marking of its edges into one piece.
+/// the result, or there is nothing, or no credit. One loop per type lets the compiler put the type's `trace` and the
+/// marking of its edges into one piece.
 ///
 /// # Safety
 ///
@@ -79,14 +91,16 @@ pub(super) unsafe fn drain<T: Object + ?Sized>(
 ) -> Option<u32> {
     let mut index = first;
     loop {
-        let marker = marker(tracer);
+        let cage = marker(tracer).cage;
         // SAFETY: the cell at `index` is inside the cage and holds a `T`: the page's type is `info`, and the live bit
         // was set when the index was marked (I5, I6). Marking happens under an exclusive borrow of the store, so that
         // there is no reference into a cell but this one (I8).
-        let value = unsafe { T::payload(cell(marker.cage, index)).as_ref() };
-        value.trace(tracer);
+        let next_part = unsafe { T::trace_part(cell(cage, index), 0, tracer) };
+        if let Some(number) = next_part {
+            put_aside(tracer, info, Part { index, number });
+        }
         let marker = self::marker(tracer);
-        index = marker.work.next(marker.cage)?;
+        index = marker.work.next(cage)?;
         let next_info = marker.pages[page_of(index) as usize].info;
         if !next_info.is_some_and(|next| ptr::eq(next, info)) {
             return Some(index);
@@ -94,7 +108,26 @@ pub(super) unsafe fn drain<T: Object + ?Sized>(
     }
 }
 
-/// Scans until nothing is left to scan.
+/// Leaves the rest of a long slice for later, or scans it at once when there is no memory to remember it.
+#[cold]
+#[inline(never)]
+fn put_aside(tracer: &mut Tracer<'_>, info: &'static TypeInfo, from: Part) {
+    let marker = marker(tracer);
+    marker.work.spend(PART_COST);
+    if marker.work.push_part(from) {
+        return;
+    }
+    let mut next = Some(from.number);
+    while let Some(number) = next {
+        // SAFETY: the slice is marked, and was scanned up to this part; nothing happened to it since.
+        next = unsafe { (info.trace_part)(cell(self::marker(tracer).cage, from.index), number, tracer) };
+    }
+}
+
+/// What the scan of a part of a slice costs: about as much as that of so many small objects.
+pub(super) const PART_COST: u64 = PART_LEN as u64 / 4;
+
+/// Scans until the worklist is empty, or the credit is used up.
 pub(super) fn run(tracer: &mut Tracer<'_>) {
     loop {
         let marker = marker(tracer);
@@ -102,10 +135,15 @@ pub(super) fn run(tracer: &mut Tracer<'_>) {
         while let Some(index) = next {
             next = scan(tracer, index);
         }
-        if !self::marker(tracer).work.take_overflow() {
+        let marker = self::marker(tracer);
+        if marker.work.credit() == 0 {
             return;
         }
-        rescan(tracer);
+        let Some(part) = marker.work.pop_part() else { return };
+        if let Some(number) = scan_part(tracer, part) {
+            let info = self::marker(tracer).pages[page_of(part.index) as usize].info;
+            info.inspect(|info| put_aside(tracer, info, Part { index: part.index, number }));
+        }
     }
 }
 
@@ -116,20 +154,46 @@ fn scan(tracer: &mut Tracer<'_>, index: u32) -> Option<u32> {
     unsafe { (info.drain)(tracer, info, index) }
 }
 
-/// Scans every marked cell again, because some of them were forgotten when memory for the worklist ran out. Each round
-/// marks at least one cell more, or is the last.
+/// Scans a part of a marked slice, and says which is next.
+fn scan_part(tracer: &mut Tracer<'_>, part: Part) -> Option<u32> {
+    let marker = marker(tracer);
+    let info = marker.pages[page_of(part.index) as usize].info?;
+    // SAFETY: the cell is marked, so it holds a value of the type of its page, which `info` describes (I5, I6); there is
+    // no reference into a cell while the store is marking (I8).
+    unsafe { (info.trace_part)(cell(marker.cage, part.index), part.number, tracer) }
+}
+
+/// Scans a part that was written to, if its slice is still there and its card is set.
+pub(super) fn rescan_part(tracer: &mut Tracer<'_>, part: Part) {
+    let marker = marker(tracer);
+    if !marker.is_marked(part.index) {
+        return;
+    }
+    let Some(info) = marker.pages[page_of(part.index) as usize].info else { return };
+    // SAFETY: as in `scan_part`. What lives there now may be another object than the one that was written to, of which the
+    // function that is called makes sure that it has such a part.
+    let card = unsafe { (info.replace_card)(cell(marker.cage, part.index), part.number, Card::Clear) };
+    if card == Some(Card::Set) {
+        marker.work.spend(PART_COST);
+        scan_part(tracer, part);
+    }
+}
+
+/// Scans the marked cells of a page again, because some of them were forgotten when memory for a list ran out.
 #[cold]
-fn rescan(tracer: &mut Tracer<'_>) {
-    for page in 0..marker(tracer).pages.len() as u32 {
-        if marker(tracer).pages[page as usize].traits & EDGES == 0 {
-            continue;
-        }
-        for word in page as usize * PAGE_WORDS..(page as usize + 1) * PAGE_WORDS {
-            for bit in ones(marker(tracer).bits[word].mark) {
-                let mut next = Some(word as u32 * 64 + bit);
-                while let Some(index) = next {
-                    next = scan(tracer, index);
-                }
+pub(super) fn rescan_page(tracer: &mut Tracer<'_>, number: u32) {
+    let marker = marker(tracer);
+    marker.work.spend(1);
+    if marker.pages[number as usize].traits & EDGES == 0 {
+        return;
+    }
+    for word in page_words(number) {
+        for bit in ones(self::marker(tracer).bits[word].mark) {
+            let index = word as u32 * 64 + bit;
+            self::marker(tracer).work.spend(1);
+            let mut next = Some(0);
+            while let Some(number) = next {
+                next = scan_part(tracer, Part { index, number });
             }
         }
     }
@@ -146,8 +210,9 @@ pub(super) unsafe fn cell(cage: NonNull<u8>, index: u32) -> NonNull<u8> {
     unsafe { cage.add(index as usize * GRANULE) }
 }
 
+/// What a marking tracer works on.
 #[inline(always)]
-fn marker<'a, 'h>(tracer: &'a mut Tracer<'h>) -> &'a mut Marker<'h> {
+pub(super) fn marker<'a, 'h>(tracer: &'a mut Tracer<'h>) -> &'a mut Marker<'h> {
     match &mut tracer.sink {
         Sink::Mark(marker) => marker,
         Sink::Visit(_) => unreachable!("only a marking tracer scans cells"),

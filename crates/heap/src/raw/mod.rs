@@ -14,12 +14,14 @@
 //!   most once. So an index and a stamp together name one object, in all heaps and for ever (`stamps.rs`).
 //! - **I5, values.** A cell with a stamp holds a value of the type of its page. A page changes its type only while it
 //!   has no such cell.
-//! - **I6, live bits.** Once runs are published, a granule has a live bit exactly if a cell with a stamp starts there.
+//! - **I6, live bits.** Outside of the pages that are allocated in, and there once they are published, a granule has a live
+//!   bit exactly if a cell with a stamp starts there.
 //! - **I7, blocks.** An outline cell with a stamp owns its block, alone.
 //! - **I8, exclusion.** References into cells borrow the store. User code that runs while the store is being changed
 //!   (`Trace`, `Drop`, the closures of allocation) has no way to reach it.
 //! - **I9, memory.** The cage can be read and written over its whole length, and what was never written, or was given
 //!   back, reads as zero (`region.rs`). Only pages without objects are given back.
+//! - **I10, runs.** The free cells of a page on the list of those with room are those that its links lead to (`runs.rs`).
 
 #![allow(unsafe_code)]
 
@@ -33,19 +35,24 @@ mod layout;
 mod mark;
 mod object;
 mod pages;
+mod parts;
 mod prefetch;
+mod reclaim;
 mod region;
 mod remember;
 mod root_table;
+mod runs;
 mod spaces;
+mod stack;
 mod stamps;
 mod store;
 mod sweep;
 mod worklist;
 
-pub(crate) use cycle::Extent;
+pub(crate) use cycle::{Extent, Stop};
 pub(crate) use fill::Vacancy;
 pub use handle::{AnyGc, Gc, Handle};
+pub(crate) use inspect::Exactness;
 pub(crate) use layout::{PAGE_BYTES, requested_bytes};
 pub(crate) use mark::Marker;
 pub use object::Object;

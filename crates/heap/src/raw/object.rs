@@ -8,6 +8,7 @@
 
 use super::layout::{HEADER_BYTES, Shape, payload_offset};
 use super::mark::drain;
+use super::parts::{self, Card};
 use crate::trace::{Trace, Tracer};
 use std::alloc::Layout;
 use std::any::{TypeId, type_name};
@@ -67,6 +68,20 @@ pub unsafe trait Cell {
     ///
     /// `cell` is a cell that holds, or held last, a value of this type.
     unsafe fn block(cell: NonNull<u8>) -> Option<Block>;
+
+    /// Traces a part of the value, and says which part is next. All but long slices have one part, number 0.
+    ///
+    /// # Safety
+    ///
+    /// `cell` is a cell that holds a value of this type, to which nobody has an exclusive reference.
+    unsafe fn trace_part(cell: NonNull<u8>, number: u32, tracer: &mut Tracer<'_>) -> Option<u32>;
+
+    /// Changes the card of a part of a long slice, and says what it was; `None` if there is no such part, or it has none.
+    ///
+    /// # Safety
+    ///
+    /// As for `trace_part`.
+    unsafe fn replace_card(cell: NonNull<u8>, number: u32, card: Card) -> Option<Card>;
 }
 
 /// Memory that an outline cell owns, and the layout that it was allocated with.
@@ -139,6 +154,17 @@ unsafe impl<T: Trace + 'static> Cell for T {
             None
         }
     }
+
+    #[inline(always)]
+    unsafe fn trace_part(cell: NonNull<u8>, _number: u32, tracer: &mut Tracer<'_>) -> Option<u32> {
+        // SAFETY: the caller's promise.
+        unsafe { Self::payload(cell).as_ref() }.trace(tracer);
+        None
+    }
+
+    unsafe fn replace_card(_cell: NonNull<u8>, _number: u32, _card: Card) -> Option<Card> {
+        None
+    }
 }
 
 // SAFETY: `payload` follows the shape that `Store::fill_slice` writes by; `INFO` is made from `Self`.
@@ -172,8 +198,32 @@ unsafe impl<T: Trace + 'static> Cell for [T] {
                 return None;
             }
             let outline = Outline::of(cell);
-            let bytes = size_of::<T>() * outline.len;
-            owned_block(outline.block, Layout::from_size_align_unchecked(bytes, align_of::<T>()))
+            owned_block(outline.block, parts::block_layout::<T>(outline.len)?)
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn trace_part(cell: NonNull<u8>, number: u32, tracer: &mut Tracer<'_>) -> Option<u32> {
+        // SAFETY: the caller's promise.
+        let slice = unsafe { Self::payload(cell).as_ref() };
+        if !parts::has_cards::<T>(slice.len()) {
+            slice.trace(tracer);
+            return None;
+        }
+        slice[parts::elements(number, slice.len())].trace(tracer);
+        Some(number + 1).filter(|&next| (next as usize) < parts::parts(slice.len()))
+    }
+
+    unsafe fn replace_card(cell: NonNull<u8>, number: u32, card: Card) -> Option<Card> {
+        // SAFETY: the cell holds a value. A slice with cards is in a block, which has the layout that goes with them, and
+        // in which they were cleared when it was made.
+        unsafe {
+            if meta(cell) != OUTLINE_LEN {
+                return None;
+            }
+            let Outline { block, len } = Outline::of(cell);
+            let exists = parts::has_cards::<T>(len) && (number as usize) < parts::parts(len);
+            exists.then(|| parts::replace_card::<T>(block, len, number, card))
         }
     }
 }
@@ -197,6 +247,14 @@ unsafe impl Cell for str {
         // SAFETY: as for `[u8]`.
         unsafe { <[u8]>::block(cell) }
     }
+
+    unsafe fn trace_part(_cell: NonNull<u8>, _number: u32, _tracer: &mut Tracer<'_>) -> Option<u32> {
+        None
+    }
+
+    unsafe fn replace_card(_cell: NonNull<u8>, _number: u32, _card: Card) -> Option<Card> {
+        None
+    }
 }
 
 /// A block of no bytes is an address without an allocation.
@@ -214,6 +272,10 @@ pub struct TypeInfo {
     pub(super) needs_drop: bool,
     /// Traces the value of a cell. Safety: the cell holds a value of this type.
     pub(super) trace: unsafe fn(NonNull<u8>, &mut Tracer<'_>),
+    /// Traces a part of the value of a cell, as [`Cell::trace_part`].
+    pub(super) trace_part: unsafe fn(NonNull<u8>, u32, &mut Tracer<'_>) -> Option<u32>,
+    /// Changes the card of a part of a cell, as [`Cell::replace_card`].
+    pub(super) replace_card: unsafe fn(NonNull<u8>, u32, Card) -> Option<Card>,
     /// Traces a marked cell and then, as long as there are more of this type, what is next on the worklist.
     pub(super) drain: super::mark::Drain,
     /// Drops the value of a cell in place. Safety: the cell held a value of this type that is now dead to everybody.
@@ -232,6 +294,8 @@ impl TypeInfo {
             has_edges: T::HAS_EDGES,
             needs_drop,
             trace: trace_cell::<T>,
+            trace_part: T::trace_part,
+            replace_card: T::replace_card,
             drain: drain::<T>,
             drop_value: drop_cell::<T>,
             block: T::block,

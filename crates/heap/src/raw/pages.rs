@@ -71,6 +71,8 @@ pub(crate) struct Pages {
     idle: Box<[Idle]>,
     in_use: usize,
     empty_count: usize,
+    /// The lowest that `empty_count` has been since it was asked for.
+    fewest_empty: usize,
     /// One more than the highest page that was ever taken.
     end: u32,
     /// Up to where the cage was advised to be on huge pages, in bytes.
@@ -87,6 +89,7 @@ impl Pages {
             idle: idle.into_boxed_slice(),
             in_use: 0,
             empty_count: 0,
+            fewest_empty: 0,
             end: 0,
             huge_until: 0,
         })
@@ -103,10 +106,6 @@ impl Pages {
     pub(super) fn page(&self, number: u32) -> &Page {
         const UNKNOWN: Page = Page { info: None, next: 0, space: 0, stride: 0, traits: 0 };
         self.table.get(number as usize).unwrap_or(&UNKNOWN)
-    }
-
-    pub(super) fn page_mut(&mut self, number: u32) -> &mut Page {
-        &mut self.table[number as usize]
     }
 
     /// Bytes of the pages in use and of the empty ones.
@@ -130,7 +129,7 @@ impl Pages {
         self.idle[stride as usize].empty == 0
     }
 
-    /// Takes a page into use, for objects of `info` in cells of `shape`, at the end of no list.
+    /// Takes a page into use, for objects of `info` in cells of `shape`. It is on no list.
     pub(super) fn take(
         &mut self,
         cage: &mut Region,
@@ -142,6 +141,7 @@ impl Pages {
         let idle = &mut self.idle[stride];
         let number = if idle.empty != 0 {
             self.empty_count -= 1;
+            self.fewest_empty = self.fewest_empty.min(self.empty_count);
             pop(&mut self.table, &mut idle.empty)
         } else if idle.released != 0 {
             pop(&mut self.table, &mut idle.released)
@@ -182,19 +182,38 @@ impl Pages {
         discard(cage, number);
     }
 
-    /// Gives the memory of empty pages back to the system until at most `keep` bytes of them are left.
-    pub(super) fn release_empty(&mut self, cage: &mut Region, keep: usize) {
-        for idle in &mut self.idle {
-            while idle.empty != 0 {
-                if self.empty_count * PAGE_BYTES <= keep {
-                    return;
-                }
-                let number = pop(&mut self.table, &mut idle.empty);
-                self.empty_count -= 1;
-                discard(cage, number);
-                self.table[number as usize].next = std::mem::replace(&mut idle.released, number);
-            }
+    /// Gives the memory of an empty page back to the system if more than `keep` bytes of them are left.
+    pub(super) fn release_one(&mut self, cage: &mut Region, keep: usize) -> bool {
+        if self.empty_count * PAGE_BYTES <= keep {
+            return false;
         }
+        let Some(idle) = self.idle.iter_mut().find(|idle| idle.empty != 0) else { return false };
+        let number = pop(&mut self.table, &mut idle.empty);
+        push(&mut self.table, &mut idle.released, number);
+        self.empty_count -= 1;
+        self.fewest_empty = self.fewest_empty.min(self.empty_count);
+        discard(cage, number);
+        true
+    }
+
+    /// Bytes of the pages that have been empty all the time since this was asked last.
+    pub(super) fn take_idle_bytes(&mut self) -> usize {
+        std::mem::replace(&mut self.fewest_empty, self.empty_count) * PAGE_BYTES
+    }
+
+    /// Bytes of the empty pages.
+    pub(super) fn empty_bytes(&self) -> usize {
+        self.empty_count * PAGE_BYTES
+    }
+
+    /// Puts a page at the front of a list.
+    pub(super) fn push(&mut self, list: &mut u32, number: u32) {
+        push(&mut self.table, list, number);
+    }
+
+    /// Takes the page at the front of a list.
+    pub(super) fn pop(&mut self, list: &mut u32) -> Option<u32> {
+        (*list != 0).then(|| pop(&mut self.table, list))
     }
 
     /// The lists of pages that are not in use, for the verifier: each with its stride.
@@ -222,11 +241,16 @@ impl Pages {
     }
 }
 
-/// Takes the first page off a list.
+/// Takes the page at the front of a list.
 fn pop(table: &mut [Page], first: &mut u32) -> u32 {
     let number = *first;
     *first = table[number as usize].next;
     number
+}
+
+/// Puts a page at the front of a list.
+fn push(table: &mut [Page], first: &mut u32, number: u32) {
+    table[number as usize].next = std::mem::replace(first, number);
 }
 
 fn discard(cage: &mut Region, number: u32) {

@@ -1,50 +1,75 @@
-//! The remembered set: old objects that were borrowed exclusively since the last collection.
+//! The remembered set: marked objects that were borrowed exclusively since they were marked.
 //!
-//! An old object can refer to a young one only if it was written to, and every write goes through an exclusive borrow. So
-//! a minor collection, which does not look at old objects otherwise, scans these. Each is on the list once; a bit says
-//! whether it is there.
+//! A marked object can refer to one that is not marked only if it was written to, and every write goes through an
+//! exclusive borrow. So these are scanned again: by a minor cycle, which does not look at what is old (and marked)
+//! otherwise, and by any cycle that runs in slices, between which the program writes. Each object is on the list once; a
+//! bit says whether it is there. Of a long slice single parts can be on the list, each of which has a bit of its own
+//! (`parts.rs`).
 //!
-//! When the system has no memory for a longer list, the set only notes that it is not complete, and the next collection
-//! has to be a major one, which needs no list.
+//! When the system has no memory for a longer list, the set notes that it is not complete. A cycle that runs then looks at
+//! every marked object again; otherwise the next cycle has to be a full one, which needs no list.
 
 use super::bits::{bit_of, word_of};
+use super::parts::Part;
 use super::region::{Table, Zeroed};
+use super::stack::Stack;
 
 // SAFETY: a number.
 unsafe impl Zeroed for u64 {}
 
-/// Which old objects have to be scanned again.
+/// Which objects have to be scanned again.
 #[derive(Debug)]
 pub(crate) struct Remembered {
     /// One bit per granule. **Invariant:** set exactly for the indices on the list.
     bits: Table<u64>,
-    list: Vec<u32>,
+    list: Stack<u32>,
+    /// **Invariant:** those whose card is set, and perhaps some whose slice has died.
+    parts: Stack<Part>,
     incomplete: bool,
 }
 
 impl Remembered {
     /// An empty set for a cage of so many granules.
     pub(super) fn reserve(granules: usize) -> Option<Remembered> {
-        Some(Remembered { bits: Table::reserve(granules / 64)?, list: Vec::new(), incomplete: false })
+        Some(Remembered {
+            bits: Table::reserve(granules / 64)?,
+            list: Stack::new(),
+            parts: Stack::new(),
+            incomplete: false,
+        })
     }
 
-    /// Adds the cell at `index`.
+    /// Whether the cell at `index` is on the list. One that is beyond the cage need not be.
     #[inline(always)]
+    pub(super) fn contains(&self, index: u32) -> bool {
+        self.bits.get(word_of(index)).is_none_or(|word| word & bit_of(index) != 0)
+    }
+
+    /// Adds the cell at `index`, which is not on the list.
     pub(super) fn insert(&mut self, index: u32) {
-        if self.bits.get(word_of(index)).is_some_and(|word| word & bit_of(index) == 0) {
-            self.insert_new(index);
+        if self.list.push(index) {
+            self.bits[word_of(index)] |= bit_of(index);
+        } else {
+            self.incomplete = true;
         }
     }
 
-    #[cold]
-    #[inline(never)]
-    fn insert_new(&mut self, index: u32) {
-        if self.list.try_reserve(1).is_err() {
-            self.incomplete = true;
-            return;
-        }
-        self.bits[word_of(index)] |= bit_of(index);
-        self.list.push(index);
+    /// Adds a part of a slice, whose card was not set; false when there is no memory for it.
+    #[must_use]
+    pub(super) fn insert_part(&mut self, part: Part) -> bool {
+        self.parts.push(part)
+    }
+
+    /// Takes a cell off the list.
+    pub(super) fn pop(&mut self) -> Option<u32> {
+        let index = self.list.pop()?;
+        self.bits[word_of(index)] &= !bit_of(index);
+        Some(index)
+    }
+
+    /// Takes a part off the list. Its slice may have died, and its card may be clear by now.
+    pub(super) fn pop_part(&mut self) -> Option<Part> {
+        self.parts.pop()
     }
 
     /// Whether some object is missing.
@@ -52,19 +77,33 @@ impl Remembered {
         self.incomplete
     }
 
-    /// How many objects are on the list.
-    pub(super) fn len(&self) -> usize {
-        self.list.len()
+    /// Whether some object is missing. Forgets that it is.
+    pub(super) fn take_incomplete(&mut self) -> bool {
+        std::mem::take(&mut self.incomplete)
     }
 
-    /// Empties the set, and gives `visit` each index that was in it.
-    pub(super) fn drain(&mut self, mut visit: impl FnMut(u32)) {
-        for &index in &self.list {
-            self.bits[word_of(index)] &= !bit_of(index);
-            visit(index);
-        }
-        self.list.clear();
+    /// How many objects and parts are on the list.
+    pub(super) fn len(&self) -> usize {
+        self.list.len() + self.parts.len()
+    }
+
+    /// Bytes held from the system for the list.
+    pub(super) fn arena_bytes(&self) -> usize {
+        self.list.arena_bytes() + self.parts.arena_bytes()
+    }
+
+    /// Begins anew with an empty list. The memory is kept.
+    pub(super) fn reset(&mut self) {
+        debug_assert!(self.len() == 0);
+        self.list.reset();
+        self.parts.reset();
         self.incomplete = false;
+    }
+
+    /// Lets the list grow to `bytes` only; `None` lifts the limit.
+    pub(crate) fn limit_arena(&mut self, bytes: Option<usize>) {
+        self.list.limit_arena(bytes);
+        self.parts.limit_arena(bytes);
     }
 }
 
@@ -76,13 +115,24 @@ mod tests {
     fn each_index_is_kept_once_and_an_index_beyond_the_cage_not_at_all() {
         let mut remembered = Remembered::reserve(1 << 16).unwrap();
         for index in [5, 64, 5, 1 << 15, 64, u32::MAX] {
-            remembered.insert(index);
+            if !remembered.contains(index) {
+                remembered.insert(index);
+            }
         }
         assert_eq!(remembered.len(), 3);
-        let mut seen = Vec::new();
-        remembered.drain(|index| seen.push(index));
-        assert_eq!(seen, [5, 64, 1 << 15]);
-        remembered.insert(5);
-        assert_eq!(remembered.len(), 1);
+        let seen: Vec<u32> = std::iter::from_fn(|| remembered.pop()).collect();
+        assert_eq!(seen, [1 << 15, 64, 5]);
+        assert!(!remembered.contains(5));
+    }
+
+    #[test]
+    fn says_that_it_is_not_complete_when_memory_runs_out() {
+        let mut remembered = Remembered::reserve(1 << 20).unwrap();
+        remembered.limit_arena(Some(8 << 10));
+        (1..10_000).for_each(|index| remembered.insert(index));
+        assert!(remembered.is_incomplete() && remembered.take_incomplete() && !remembered.is_incomplete());
+        let listed = remembered.len();
+        assert!(listed < 9_999);
+        assert_eq!((1..10_000).filter(|&index| remembered.contains(index)).count(), listed);
     }
 }

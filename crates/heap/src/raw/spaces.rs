@@ -1,28 +1,25 @@
-//! Spaces: the pages of one type and shape, and the run of free cells that allocation fills.
+//! Spaces: the pages of one type and shape, and the page that allocation fills.
 //!
-//! A *run* is a stretch of free cells of one page. Allocation takes cells from its front by moving one number; when
-//! the run is used up, the next one is looked for in the live bits. The live bits of a run's cells are set when the run
-//! is *published* (before every use of the bits), not cell by cell.
+//! Each page of a space is on one of its lists, which run through the page table:
+//!
+//! - *young*: allocated in since the last sweep; the first of them is being allocated in;
+//! - *roomy*: swept, with free cells;
+//! - *full*: swept, without free cells to speak of;
+//! - *unswept*: three of these lists as they were when the sweep that is going on began.
+//!
+//! While a page is being allocated in, *all* its cells have live bits, so that handing one out need not set any. Before the
+//! bits are looked at, they are *published*: those of the cells that are still free are taken back (`cycle.rs`).
 //!
 //! Runs are found by type and shape in a small hash table. Its hash is known at compile time for a sized type, so that
 //! the way to the run is a load and a comparison.
 
-use super::layout::Shape;
+use super::bits::PageBits;
+use super::layout::{PAGE_GRANULES, PAGE_WORDS, Shape};
 use super::object::TypeInfo;
+use super::runs::Run;
 use crate::error::AllocErrorKind;
 use std::any::TypeId;
 use std::hash::{Hash, Hasher};
-
-/// The free cells that allocation takes next, as indices.
-#[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Run {
-    /// The first cell handed out since the run was published.
-    pub(super) start: u32,
-    /// The next cell to hand out.
-    pub(super) next: u32,
-    /// The end of the run. `next == end` when nothing is left.
-    pub(super) end: u32,
-}
 
 /// A slot of the table from types to runs.
 #[derive(Copy, Clone, Debug)]
@@ -35,22 +32,98 @@ pub(super) struct Slot {
     used: bool,
 }
 
-/// The pages of one type and shape.
+/// The pages of one type and shape. A list is the number of its first page, 0 when it is empty.
 #[derive(Debug)]
 pub(crate) struct Space {
     pub(super) info: &'static TypeInfo,
     pub(super) shape: Shape,
-    /// The list of its pages; 0 when it has none.
-    pub(super) first_page: u32,
-    pub(super) last_page: u32,
-    /// Where the search for the next run goes on: a page (0 when all have been searched), and a granule of it.
-    pub(super) search_page: u32,
-    pub(super) search_from: u32,
-    /// Granules of the cells whose live bits were set, since the heap was made.
-    pub(super) published_granules: u64,
-    /// The first page that has been allocated in since the last sweep; 0 when none has. Those behind it, up to
-    /// `search_page`, are young as well.
-    pub(super) young_page: u32,
+    pub(super) young: u32,
+    pub(super) roomy: u32,
+    pub(super) full: u32,
+    pub(super) unswept: [u32; 3],
+    /// The page that is being allocated in, the first of the young ones; 0 when there is none.
+    pub(super) page: u32,
+    /// The live bits of that page before anything was allocated in it.
+    pub(super) before: [u64; PAGE_WORDS],
+    /// Granules of the cells that were handed out on other pages, since the heap was made.
+    pub(super) filled_granules: u64,
+}
+
+impl Space {
+    fn new(info: &'static TypeInfo, shape: Shape) -> Space {
+        Space {
+            info,
+            shape,
+            young: 0,
+            roomy: 0,
+            full: 0,
+            unswept: [0; 3],
+            page: 0,
+            before: [0; PAGE_WORDS],
+            filled_granules: 0,
+        }
+    }
+
+    /// Whether its objects have destructors or own blocks.
+    pub(super) fn must_drop(&self) -> bool {
+        self.info.needs_drop || self.shape.is_outline()
+    }
+
+    /// All lists of pages.
+    pub(super) fn lists(&self) -> [u32; 6] {
+        let [a, b, c] = self.unswept;
+        [self.young, self.roomy, self.full, a, b, c]
+    }
+
+    /// The live bits of a word of the page that is being allocated in, when `run` is what is left of its current run.
+    #[inline]
+    pub(super) fn published_word(&self, run: Run, word: usize) -> u64 {
+        let starts = super::bits::starts(self.shape.stride(), word);
+        // What lies before the next cell to hand out lives, what lies behind is as it was.
+        let next = if run.next == run.end && run.link == 0 { PAGE_GRANULES } else { run.next % PAGE_GRANULES };
+        let lowest = word as u32 * 64;
+        let behind = match next.checked_sub(lowest) {
+            None => !0,
+            Some(bit) if bit < 64 => !0 << bit,
+            Some(_) => 0,
+        };
+        (starts & !behind) | (self.before[word] & behind)
+    }
+
+    /// Takes the live bits of the cells back that have not been handed out.
+    pub(super) fn publish(&mut self, run: Run, bits: &mut PageBits) {
+        self.filled_granules += self.granules_of_page(run);
+        for (word, bits) in bits.iter_mut().enumerate() {
+            let live = self.published_word(run, word);
+            (bits.live, self.before[word]) = (live, live);
+        }
+    }
+
+    /// Gives all cells of the page that is allocated in live bits, and notes which are alive.
+    pub(super) fn claim(&mut self, bits: &mut PageBits) {
+        for (word, (bits, before)) in bits.iter_mut().zip(&mut self.before).enumerate() {
+            *before = bits.live;
+            bits.live = super::bits::starts(self.shape.stride(), word);
+        }
+    }
+
+    /// Granules of the cells that have been handed out of the page that is being allocated in.
+    fn granules_of_page(&self, run: Run) -> u64 {
+        let handed_out = |word: usize| (self.published_word(run, word) & !self.before[word]).count_ones();
+        let cells: u32 = if self.page == 0 { 0 } else { (0..PAGE_WORDS).map(handed_out).sum() };
+        u64::from(cells * self.shape.stride())
+    }
+
+    /// Leaves the page that is being allocated in, which stays a young one.
+    pub(super) fn leave_page(&mut self, run: Run) {
+        self.filled_granules += self.granules_of_page(run);
+        self.page = 0;
+    }
+
+    /// Objects that were made since the heap was.
+    pub(super) fn made(&self, run: Run) -> u64 {
+        (self.filled_granules + self.granules_of_page(run)) / u64::from(self.shape.stride())
+    }
 }
 
 /// All spaces of a heap.
@@ -89,16 +162,7 @@ impl Spaces {
         if !self.slots[at].used {
             let space = u16::try_from(self.list.len()).map_err(|_| AllocErrorKind::TooManyTypes)?;
             self.list.try_reserve(1).map_err(|_| AllocErrorKind::System)?;
-            self.list.push(Space {
-                info,
-                shape,
-                first_page: 0,
-                last_page: 0,
-                search_page: 0,
-                search_from: 0,
-                young_page: 0,
-                published_granules: 0,
-            });
+            self.list.push(Space::new(info, shape));
             self.slots[at] = Slot { id: info.id(), run: Run::default(), space, key: shape.key(), used: true };
         }
         Ok(at)
@@ -129,11 +193,6 @@ impl Spaces {
     pub(super) fn runs(&self) -> impl Iterator<Item = (&Space, Run)> {
         let list = &self.list;
         self.slots.iter().filter(|slot| slot.used).map(|slot| (&list[slot.space as usize], slot.run))
-    }
-
-    /// The runs with their spaces, to be changed.
-    pub(super) fn runs_mut(&mut self) -> impl Iterator<Item = &mut Run> {
-        self.slots.iter_mut().filter(|slot| slot.used).map(|slot| &mut slot.run)
     }
 
     /// Calls `visit` with each space and its run.

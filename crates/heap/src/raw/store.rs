@@ -6,6 +6,7 @@
 //! tell the user) is elsewhere.
 
 use super::bits::Bits;
+use super::cycle::{Extent, Phase};
 use super::handle::{AnyGc, Gc, Handle};
 use super::layout::{GRANULE, PAGE_BYTES, page_of};
 use super::mark::cell;
@@ -15,6 +16,7 @@ use super::region::{Region, Table};
 use super::remember::Remembered;
 use super::spaces::Spaces;
 use super::stamps::Stamps;
+use super::sweep::Freed;
 use super::worklist::Worklist;
 use crate::error::{HandleError, HandleName, HeapError};
 use crate::zeal::Zeal;
@@ -50,11 +52,19 @@ pub(crate) struct Store {
     pub(super) pages: Pages,
     pub(super) work: Worklist,
     pub(super) remembered: Remembered,
-    /// Bytes of the blocks that outline cells own.
-    pub(super) block_bytes: usize,
+    /// What is remembered at a write is what has another stamp than this: see [`Store::before_write`].
+    pub(super) young_stamp: u32,
+    /// Bytes of the blocks that were made for outline cells, since the store was made.
+    pub(super) made_block_bytes: u64,
     /// Bytes of cells and blocks that were taken for allocation, since the store was made.
     pub(super) taken_bytes: u64,
-    /// Marks mean nothing, since a cycle was abandoned: the next one has to be a full one.
+    /// Granules of cells that were taken for allocation and never filled.
+    pub(super) returned_granules: u64,
+    pub(super) freed: Freed,
+    pub(super) phase: Phase,
+    /// The extent of the cycle that runs, or of the last one.
+    pub(super) extent: Extent,
+    /// Marks mean nothing until a sweep begins: if there is no cycle, as one was abandoned, the next has to be a full one.
     pub(super) marks_are_void: bool,
     /// What may be committed.
     pub(crate) limit: usize,
@@ -66,6 +76,7 @@ impl Store {
     /// A store with nothing in it.
     pub(crate) fn new(limit: usize, zeal: Zeal) -> Result<Store, HeapError> {
         let stamps = Stamps::new().ok_or(HeapError::Stamps)?;
+        let young_stamp = stamps.current();
         let (region, bits, pages, remembered, spaces) = reserve()?;
         Ok(Store {
             cage: region.start(),
@@ -75,8 +86,13 @@ impl Store {
             pages,
             work: Worklist::new(),
             remembered,
-            block_bytes: 0,
+            young_stamp,
+            made_block_bytes: 0,
             taken_bytes: 0,
+            returned_granules: 0,
+            freed: Freed::default(),
+            phase: Phase::Idle,
+            extent: Extent::Full,
             marks_are_void: false,
             limit,
             zeal,
@@ -87,17 +103,18 @@ impl Store {
     /// Bytes that count against the limit: pages and blocks.
     #[inline]
     pub(crate) fn committed_bytes(&self) -> usize {
-        self.pages.committed_bytes() + self.block_bytes
+        self.pages.committed_bytes() + self.block_bytes()
     }
 
     /// Bytes of the pages in use, and of blocks.
     pub(crate) fn in_use_bytes(&self) -> usize {
-        self.pages.in_use_bytes() + self.block_bytes
+        self.pages.in_use_bytes() + self.block_bytes()
     }
 
     /// Bytes of the blocks that outline cells own.
+    #[inline]
     pub(crate) fn block_bytes(&self) -> usize {
-        self.block_bytes
+        (self.made_block_bytes - self.freed.block_bytes) as usize
     }
 
     /// Bytes that allocation has taken since the store was made. It rises a run of cells, or a block, at a time.
@@ -106,9 +123,25 @@ impl Store {
         self.taken_bytes
     }
 
-    /// Bytes taken for allocation that no value has been put into yet.
-    pub(crate) fn unfilled_bytes(&self) -> usize {
-        self.spaces.runs().map(|(_, run)| (run.end - run.next) as usize * GRANULE).sum()
+    /// Bytes of the cells and blocks that were filled since the store was made.
+    pub(crate) fn allocated_bytes(&self) -> u64 {
+        let unfilled: u64 = self.spaces.runs().map(|(_, run)| u64::from(run.granules())).sum();
+        self.taken_bytes - (self.returned_granules + unfilled) * GRANULE as u64
+    }
+
+    /// Bytes of the cells and blocks that hold an object, dead ones that were not swept yet among them.
+    pub(crate) fn used_bytes(&self) -> usize {
+        (self.allocated_bytes() - self.freed.bytes) as usize
+    }
+
+    /// Objects that were made since the store was.
+    pub(crate) fn made_objects(&self) -> u64 {
+        self.spaces.runs().map(|(space, run)| space.made(run)).sum()
+    }
+
+    /// What has been freed since the store was made.
+    pub(crate) fn freed(&self) -> &Freed {
+        &self.freed
     }
 
     /// Old objects that were written to since the last cycle.
@@ -118,12 +151,13 @@ impl Store {
 
     /// Bytes that a cycle's worklist holds from the system.
     pub(crate) fn scratch_bytes(&self) -> usize {
-        self.work.arena_bytes()
+        self.work.arena_bytes() + self.remembered.arena_bytes()
     }
 
-    /// Lets the worklist grow to `bytes` only.
+    /// Lets each list of a cycle grow to `bytes` only.
     pub(crate) fn limit_scratch(&mut self, bytes: Option<usize>) {
         self.work.limit_arena(bytes);
+        self.remembered.limit_arena(bytes);
     }
 }
 
@@ -172,17 +206,6 @@ impl Store {
         };
         // A stamp that fits was written for this very object (I4), so the cell holds a value of its type (I5).
         (stamp == handle.stamp()).then_some(cell)
-    }
-
-    /// Notes that the object of a valid handle is about to be written to.
-    ///
-    /// What was allocated since the last collection is young, and needs no note. Its stamp is the current one, so that this
-    /// is known from the handle alone.
-    #[inline(always)]
-    pub(crate) fn before_write(&mut self, handle: Handle) {
-        if handle.stamp() != self.stamps.current() {
-            self.remembered.insert(handle.index());
-        }
     }
 
     /// Whether the object of a handle is alive in this heap.

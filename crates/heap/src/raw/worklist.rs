@@ -6,12 +6,17 @@
 //! skips the queue: its line is there already, or the hardware is bringing it, and a graph in allocation order is then
 //! marked depth first, as by a plain stack.
 //!
-//! The stack's segments lie in a bump arena, which is reset and kept between cycles. When the system has no memory for
-//! another segment, what should be pushed is forgotten, and [`Worklist::take_overflow`] says so: the collector then
-//! looks for marked objects that have unmarked children, by walking the pages.
+//! A slice that is too long to be scanned at once waits on a second stack, with the number of its next part.
+//!
+//! What is handed out is paid for with *credit*, which a slice of marking is given at its start: when there is none left,
+//! the list looks empty, and goes on where it stopped when it gets more.
+//!
+//! When the system has no memory for a longer stack, what should be pushed is forgotten, and
+//! [`Worklist::take_overflow`] says so: the collector then looks for marked objects that have unmarked children, by
+//! walking the pages.
 
-use bumpalo::Bump;
-use std::alloc::Layout;
+use super::parts::Part;
+use super::stack::Stack;
 use std::fmt;
 use std::ptr::NonNull;
 
@@ -21,78 +26,57 @@ const IN_FLIGHT: usize = 32;
 const NEAR: i32 = 128;
 /// How far ahead of such an index, in granules, memory is asked for. A quarter of this was slower on a tree.
 const AHEAD: i32 = 128;
-/// Indices in a segment, which is a page of 4 KiB.
-const SEGMENT_LEN: usize = 1022;
-
-struct Segment {
-    below: Option<NonNull<Segment>>,
-    items: [u32; SEGMENT_LEN],
-}
 
 /// Cells that are marked and still to be scanned.
 pub(crate) struct Worklist {
-    /// Where the segments are. **Invariant:** every segment reachable from `top` and `spare` is in it.
-    arena: Bump,
-    top: Option<NonNull<Segment>>,
-    /// Items in `top`. **Invariant:** those below `len` are written; all segments below `top` are full.
-    len: usize,
-    /// `SEGMENT_LEN` when there is a `top`, else 0.
-    capacity: usize,
-    /// Segments that were emptied in this cycle, linked by `below`.
-    spare: Option<NonNull<Segment>>,
+    stack: Stack<u32>,
+    /// Slices that have been scanned up to a part.
+    parts: Stack<Part>,
     queue: [u32; IN_FLIGHT],
     queue_head: usize,
     queue_len: usize,
     /// What was handed out last.
     last: u32,
+    /// How many cells may still be handed out.
+    credit: u64,
     overflowed: bool,
 }
 
 impl Worklist {
     pub(super) fn new() -> Worklist {
         Worklist {
-            arena: Bump::new(),
-            top: None,
-            len: 0,
-            capacity: 0,
-            spare: None,
+            stack: Stack::new(),
+            parts: Stack::new(),
             queue: [0; IN_FLIGHT],
             queue_head: 0,
             queue_len: 0,
             last: 0,
+            credit: 0,
             overflowed: false,
         }
     }
 
     /// Forgets everything. The memory is kept for the next cycle.
     pub(super) fn reset(&mut self) {
-        self.top = None;
-        self.spare = None;
-        self.len = 0;
-        self.capacity = 0;
+        self.stack.reset();
+        self.parts.reset();
         self.queue_len = 0;
         self.overflowed = false;
-        self.arena.reset();
     }
 
     /// Whether nothing is left to scan.
     pub(crate) fn is_empty(&self) -> bool {
-        self.len == 0
-            && self.queue_len == 0
-            && self.top.is_none_or(|top| {
-                // SAFETY: segments reachable from `top` are alive in the arena.
-                unsafe { top.as_ref() }.below.is_none()
-            })
+        self.stack.is_empty() && self.parts.is_empty() && self.queue_len == 0
     }
 
-    /// Bytes that the arena holds from the system.
+    /// Bytes held from the system.
     pub(crate) fn arena_bytes(&self) -> usize {
-        self.arena.allocated_bytes()
+        self.stack.arena_bytes() + self.parts.arena_bytes()
     }
 
-    /// Lets the arena grow to `bytes` only; `None` lifts the limit.
+    /// Lets the stack grow to `bytes` only; `None` lifts the limit.
     pub(crate) fn limit_arena(&mut self, bytes: Option<usize>) {
-        self.arena.set_allocation_limit(bytes);
+        self.stack.limit_arena(bytes);
     }
 
     /// Whether a push has been forgotten since this was asked last.
@@ -100,76 +84,57 @@ impl Worklist {
         std::mem::take(&mut self.overflowed)
     }
 
+    /// Notes that something that was marked may never be scanned.
+    #[cold]
+    pub(super) fn overflow(&mut self) {
+        self.overflowed = true;
+    }
+
+    /// Sets how many cells may be handed out from here on.
+    pub(super) fn set_credit(&mut self, credit: u64) {
+        self.credit = credit;
+    }
+
+    /// How many cells may still be handed out.
+    pub(super) fn credit(&self) -> u64 {
+        self.credit
+    }
+
+    /// Takes credit for work that was done beside the list.
+    pub(super) fn spend(&mut self, credit: u64) {
+        self.credit = self.credit.saturating_sub(credit);
+    }
+
     #[inline(always)]
     pub(super) fn push(&mut self, index: u32) {
-        if self.len == self.capacity && !self.grow() {
-            self.overflowed = true;
-            return;
+        if !self.stack.push(index) {
+            self.overflow();
         }
-        let Some(mut top) = self.top else { return };
-        // SAFETY: `top` is alive in the arena and ours alone; `len < capacity == SEGMENT_LEN`.
-        unsafe { *top.as_mut().items.get_unchecked_mut(self.len) = index };
-        self.len += 1;
     }
 
-    #[cold]
-    #[inline(never)]
-    fn grow(&mut self) -> bool {
-        let segment = match self.spare {
-            // SAFETY: a spare segment is alive in the arena, and its header is written.
-            Some(spare) => unsafe {
-                self.spare = spare.as_ref().below;
-                spare
-            },
-            None => match self.arena.try_alloc_layout(Layout::new::<Segment>()) {
-                Ok(memory) => memory.cast::<Segment>(),
-                Err(_) => return false,
-            },
-        };
-        // SAFETY: `segment` is memory for a segment that nobody else refers to. All zeros are valid items.
-        unsafe { segment.write(Segment { below: self.top, items: [0; SEGMENT_LEN] }) };
-        self.top = Some(segment);
-        self.len = 0;
-        self.capacity = SEGMENT_LEN;
-        true
+    /// Puts a slice aside whose parts from this one on are still to be scanned; false when there is no memory for it.
+    pub(super) fn push_part(&mut self, part: Part) -> bool {
+        self.parts.push(part)
     }
 
-    #[inline(always)]
-    fn pop(&mut self) -> Option<u32> {
-        if self.len == 0 && !self.drop_segment() {
-            return None;
-        }
-        self.len -= 1;
-        let top = self.top?;
-        // SAFETY: `top` is alive in the arena, and its items below the old `len` are written.
-        Some(unsafe { *top.as_ref().items.get_unchecked(self.len) })
+    /// The slice to go on with, and its next part.
+    pub(super) fn pop_part(&mut self) -> Option<Part> {
+        self.parts.pop()
     }
 
-    /// Leaves an empty top segment for the full one below it.
-    #[cold]
-    #[inline(never)]
-    fn drop_segment(&mut self) -> bool {
-        let Some(mut top) = self.top else { return false };
-        // SAFETY: `top` is alive in the arena and ours alone.
-        let segment = unsafe { top.as_mut() };
-        let Some(below) = segment.below else { return false };
-        segment.below = self.spare;
-        self.spare = Some(top);
-        self.top = Some(below);
-        self.len = SEGMENT_LEN;
-        true
-    }
-
-    /// The next cell to scan, whose memory is close or on its way. `cage` is where the cells are.
+    /// The next cell to scan, whose memory is close or on its way, if there is credit for it. `cage` is where the cells
+    /// are.
     #[inline(always)]
     pub(super) fn next(&mut self, cage: NonNull<u8>) -> Option<u32> {
+        let credit = self.credit.checked_sub(1)?;
         loop {
-            let Some(index) = self.pop() else {
+            let Some(index) = self.stack.pop() else {
                 return self.next_in_flight();
             };
             let step = index.wrapping_sub(self.last).cast_signed();
             if step.wrapping_add(NEAR).cast_unsigned() <= (2 * NEAR).cast_unsigned() {
                 self.last = index;
+                self.credit = credit;
                 // Where steps are small, the mark goes through memory in one direction.
                 let direction = (step >> 31) | 1;
                 super::prefetch::read(cage, index.wrapping_add_signed(direction * AHEAD));
@@ -184,11 +149,13 @@ impl Worklist {
                 let arrived = std::mem::replace(slot, index);
                 self.queue_head = (self.queue_head + 1) % IN_FLIGHT;
                 self.last = arrived;
+                self.credit = credit;
                 return Some(arrived);
             }
         }
     }
 
+    /// The next of the queue. There is credit for it.
     #[inline]
     fn next_in_flight(&mut self) -> Option<u32> {
         if self.queue_len == 0 {
@@ -198,6 +165,7 @@ impl Worklist {
         self.queue_head = (self.queue_head + 1) % IN_FLIGHT;
         self.queue_len -= 1;
         self.last = index;
+        self.credit -= 1;
         Some(index)
     }
 }
@@ -221,6 +189,7 @@ mod tests {
     #[test]
     fn gives_back_everything_once_in_any_order() {
         let mut work = Worklist::new();
+        work.set_credit(u64::MAX);
         for round in 1..4 {
             let pushed: BTreeSet<u32> = (1..if cfg!(miri) { 1100 } else { 5000 } * round).map(|n| n * 7).collect();
             let mut seen = BTreeSet::new();
@@ -242,6 +211,7 @@ mod tests {
     #[test]
     fn neighbours_come_back_last_in_first_out() {
         let mut work = Worklist::new();
+        work.set_credit(u64::MAX);
         let order: Vec<u32> = (1..100).collect();
         order.iter().rev().for_each(|&index| work.push(index));
         let mut seen = Vec::new();
@@ -252,21 +222,9 @@ mod tests {
     }
 
     #[test]
-    fn a_second_cycle_of_the_same_size_asks_for_no_memory() {
-        let mut work = Worklist::new();
-        let mut held = Vec::new();
-        for _ in 0..6 {
-            (0..if cfg!(miri) { 5000 } else { 100_000 }).for_each(|index| work.push(index));
-            work.reset();
-            assert!(work.is_empty());
-            held.push(work.arena_bytes());
-        }
-        assert_eq!(held[4], held[5]);
-    }
-
-    #[test]
     fn says_that_it_forgot_when_memory_runs_out() {
         let mut work = Worklist::new();
+        work.set_credit(u64::MAX);
         work.limit_arena(Some(16 << 10));
         (0..10_000).for_each(|index| work.push(index));
         assert!(work.take_overflow());
@@ -276,5 +234,21 @@ mod tests {
             count += 1;
         }
         assert!(count > 1000 && count < 10_000);
+    }
+
+    #[test]
+    fn hands_out_what_is_paid_for_and_goes_on_later() {
+        let mut work = Worklist::new();
+        (0..100).for_each(|n| work.push(n * 1000));
+        let mut seen = BTreeSet::new();
+        for _ in 0..10 {
+            assert_eq!(work.next(cage()), None);
+            work.set_credit(10);
+            while let Some(index) = work.next(cage()) {
+                assert!(seen.insert(index));
+            }
+            assert_eq!((seen.len() % 10, work.credit()), (0, 0));
+        }
+        assert!(work.is_empty() && seen.len() == 100);
     }
 }

@@ -1,0 +1,180 @@
+//! What a heap tells of its collections while they happen.
+
+use crate::heap::Heap;
+use std::fmt;
+
+/// How much of the heap a collection looks at.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Kind {
+    /// What was allocated since the last collection.
+    Minor,
+    /// Everything.
+    Full,
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Kind::Minor => "minor",
+            Kind::Full => "full",
+        })
+    }
+}
+
+/// Why a collection happened.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Reason {
+    /// The program asked for it.
+    Asked,
+    /// As much was allocated as the [`nursery`](crate::HeapBuilder::nursery) says.
+    Nursery,
+    /// The heap, and what it keeps alive outside, has grown as far as the [`growth`](crate::HeapBuilder::growth) says.
+    Growth,
+    /// The heap comes near its [`limit`](crate::HeapBuilder::limit).
+    Limit,
+    /// An allocation has failed.
+    Failure,
+    /// A [`Zeal`](crate::Zeal) mode forces it.
+    Zeal,
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Reason::Asked => "asked for",
+            Reason::Nursery => "nursery full",
+            Reason::Growth => "heap has grown",
+            Reason::Limit => "near the limit",
+            Reason::Failure => "an allocation failed",
+            Reason::Zeal => "zeal",
+        })
+    }
+}
+
+/// Something that happened in a heap; given to the callback of [`Heap::on_event`]. Its `Display` is one line of a log.
+///
+/// # Examples
+///
+/// ```
+/// use std::{cell::RefCell, rc::Rc};
+/// use tumulus_heap::{Event, Heap, Kind, Reason};
+///
+/// let log = Rc::new(RefCell::new(Vec::new()));
+/// let mut heap = Heap::new();
+/// let sink = Rc::clone(&log);
+/// heap.on_event(move |event| sink.borrow_mut().push(event.clone()));
+///
+/// heap.alloc([0_u8; 100]);
+/// heap.collect(&());
+/// let [Event::Ended { kind: Kind::Full, reason: Reason::Asked, freed_objects: 1, .. }] = log.borrow()[..] else {
+///     panic!("{log:?}");
+/// };
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Event {
+    /// A collection is complete.
+    #[non_exhaustive]
+    Ended {
+        /// The number of the collection, from 1.
+        number: u64,
+        /// What it looked at.
+        kind: Kind,
+        /// Why it began.
+        reason: Reason,
+        /// In how many slices it was done.
+        slices: u64,
+        /// How much work it was, in the units of a [`Budget`](crate::Budget).
+        work: u64,
+        /// Bytes of objects when it began, those that turned out to be dead among them.
+        used_before: usize,
+        /// Bytes of objects when it ended.
+        used_after: usize,
+        /// Bytes that the heap has committed.
+        committed: usize,
+        /// Objects that it has freed.
+        freed_objects: u64,
+    },
+    /// The program allocates faster than a collection in slices goes on, so that its next slice is larger than the budget
+    /// says.
+    #[non_exhaustive]
+    Hurried {
+        /// What the collection looks at.
+        kind: Kind,
+        /// How many times the budget is used; `None` when the collection is completed at once.
+        times: Option<u32>,
+        /// Bytes of objects now.
+        used: usize,
+        /// Bytes by which the collection should have ended.
+        bound: usize,
+    },
+    /// A collection was abandoned: a `Trace` panicked, or [`collect`](Heap::collect) began another. It has freed nothing.
+    #[non_exhaustive]
+    Abandoned {
+        /// What it looked at.
+        kind: Kind,
+    },
+}
+
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Event::Ended {
+                number,
+                kind,
+                reason,
+                slices,
+                work,
+                used_before,
+                used_after,
+                committed,
+                freed_objects,
+            } => write!(
+                f,
+                "#{number} {kind}: {used_before} -> {used_after} bytes ({committed} committed), {freed_objects} objects \
+                 freed, {work} units in {slices} slices, {reason}"
+            ),
+            Event::Hurried { kind, times: Some(times), used, bound } => {
+                write!(f, "{kind}: hurries, {times} times the budget; {used} bytes used of {bound}")
+            }
+            Event::Hurried { kind, times: None, used, bound } => {
+                write!(f, "{kind}: hurries, completed at once; {used} bytes used of {bound}")
+            }
+            Event::Abandoned { kind } => write!(f, "{kind}: abandoned"),
+        }
+    }
+}
+
+/// Who is told.
+#[derive(Default)]
+pub(crate) struct Listener {
+    callback: Option<Box<dyn FnMut(&Event)>>,
+}
+
+impl Listener {
+    /// Tells of an event, which is made only if somebody listens. The heap has to be in order, as the callback may panic.
+    pub(crate) fn tell(&mut self, event: impl FnOnce() -> Event) {
+        if let Some(callback) = &mut self.callback {
+            callback(&event());
+        }
+    }
+}
+
+impl Heap {
+    /// Sets a callback that is told what happens in the heap: when a collection ends, hurries, or is abandoned.
+    ///
+    /// It is called at safepoints, and takes the place of the one before. It has no access to the heap.
+    ///
+    /// ```
+    /// # use tumulus_heap::Heap;
+    /// let mut heap = Heap::new();
+    /// heap.on_event(|event| eprintln!("{event}"));
+    /// heap.collect(&());
+    /// // #1 full: 0 -> 0 bytes (0 committed), 0 objects freed, 1 units in 1 slices, asked for
+    /// ```
+    pub fn on_event(&mut self, callback: impl FnMut(&Event) + 'static) {
+        self.listener.callback = Some(Box::new(callback));
+    }
+}

@@ -1,0 +1,344 @@
+//! The schedule: when a collection begins, how large its slices are, and how far apart.
+//!
+//! A full collection should be complete when the heap has grown to `end_by`, which is the growth factor times what survived
+//! the last one. It begins when two thirds of that way are gone, and spreads its work over the rest: a slice of the pause
+//! budget every so many bytes. When the bytes between two slices would become too few, as the program allocates much for
+//! what there is to mark, the slices become larger instead.
+//!
+//! A minor collection begins whenever a nursery's worth has been allocated. It pays only if most of that is dead: when more
+//! survives, there are none until the next full collection, and then it is tried again.
+
+use crate::budget::Budget;
+use crate::collect::Collector;
+use crate::events::Reason;
+use crate::raw::{Extent, PAGE_BYTES};
+
+/// The usual pause budget, in units of work: 30 to 140 microseconds.
+const PAUSE_UNITS: u64 = 6_000;
+/// The fewest and the most bytes that are allocated between two slices.
+const STEP_BYTES: std::ops::RangeInclusive<usize> = 32 << 10..=256 << 10;
+/// What is allocated between two slices of work that does not hurry.
+const CALM_STEP_BYTES: usize = 64 << 10;
+/// The largest multiple of the budget that a slice in a hurry has.
+const LARGEST_HURRY: u64 = 16;
+/// With less than this to the limit, a full collection is not done in slices.
+const LITTLE_LEFT: usize = 8 << 20;
+/// Of what was allocated since the last collection, the part in percent that may survive a minor one for it to have paid.
+const WORTHWHILE_SURVIVAL: u64 = 60;
+/// Memory that has been empty through so many full collections is given back.
+const IDLE_CYCLES: usize = 3;
+
+/// What a heap was asked for, and where it stands.
+#[derive(Clone, Debug)]
+pub(crate) struct Schedule {
+    pub(crate) collector: Collector,
+    /// The heap may grow to this many times what survived a full collection before the next one is complete.
+    pub(crate) growth: f64,
+    /// A heap smaller than this has no full collection unless it is asked for.
+    pub(crate) min_bytes: usize,
+    /// Bytes that are allocated between two minor collections; 0 when all collections are full ones.
+    pub(crate) nursery_bytes: usize,
+    /// Bytes of empty pages to keep; `None` for those that were not empty all the time lately.
+    pub(crate) page_retention: Option<usize>,
+    /// How much is done in one slice.
+    pub(crate) pause: Budget,
+    /// A full collection has been asked for, to be done in slices.
+    pub(crate) major_wanted: bool,
+    /// Bytes that survived the last full collection.
+    live: usize,
+    /// Minor collections do not pay for now.
+    minors_rest: bool,
+    /// The next full collection begins when so many bytes are used,
+    start_at: usize,
+    /// or so many are in pages and blocks, which minor collections cannot empty of old garbage.
+    start_at_in_use: usize,
+    /// It should be complete when so many bytes are used,
+    end_by: usize,
+    /// and is completed at once when so many are in pages and blocks.
+    end_by_in_use: usize,
+    /// Bytes that were empty through each of the last full collections.
+    idle_bytes: [usize; IDLE_CYCLES],
+}
+
+/// The collection that is under way.
+#[derive(Copy, Clone, Debug)]
+pub(crate) struct Cycle {
+    pub(crate) extent: Extent,
+    pub(crate) reason: Reason,
+    pub(crate) slices: u64,
+    pub(crate) work: u64,
+    /// How much work marking was thought to be when it began.
+    pub(crate) expected_work: u64,
+    pub(crate) used_before: usize,
+    /// Bytes that were allocated since the last collection.
+    pub(crate) young_bytes: u64,
+    pub(crate) freed_objects_before: u64,
+    pub(crate) freed_bytes_before: u64,
+}
+
+/// How full a heap is.
+#[derive(Copy, Clone, Debug)]
+pub(crate) struct Fullness {
+    /// Bytes of objects, and of what they keep alive outside of the heap.
+    pub(crate) used: usize,
+    /// Bytes of pages and blocks in use.
+    pub(crate) in_use: usize,
+    /// What may be committed.
+    pub(crate) limit: usize,
+}
+
+/// How the next slice is done.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Pace {
+    /// So many bytes from now, with the usual budget.
+    Calm(usize),
+    /// The same, with so many times the budget.
+    Hurried(usize, u32),
+    /// All that is left, now.
+    AtOnce,
+}
+
+impl Schedule {
+    pub(crate) fn new(collector: Collector) -> Schedule {
+        Schedule {
+            collector,
+            growth: 2.0,
+            min_bytes: 16 << 20,
+            nursery_bytes: 1 << 20,
+            page_retention: None,
+            pause: Budget::work(PAUSE_UNITS),
+            major_wanted: false,
+            live: 0,
+            minors_rest: false,
+            start_at: usize::MAX,
+            start_at_in_use: usize::MAX,
+            end_by: usize::MAX,
+            end_by_in_use: usize::MAX,
+            idle_bytes: [0; IDLE_CYCLES],
+        }
+    }
+
+    /// Plans the next full collection, for a heap of which `now` is alive.
+    fn plan(&mut self, now: Fullness) {
+        self.live = now.used;
+        self.plan_again(now);
+    }
+
+    /// Plans the next full collection again, under another limit.
+    pub(crate) fn plan_again(&mut self, now: Fullness) {
+        let budget = self.growth_budget(self.live, now.limit);
+        self.end_by = self.live.saturating_add(budget);
+        let ahead = if self.pause == Budget::unlimited() { 0 } else { budget / 3 };
+        self.start_at = self.end_by - ahead;
+        let left = now.limit.saturating_sub(now.in_use);
+        let part = |part: usize| if now.limit == usize::MAX { usize::MAX } else { now.in_use + part };
+        self.start_at_in_use = part(left / 2);
+        // Where little is left, one large object may be enough to reach the limit.
+        self.end_by_in_use = part(if left < LITTLE_LEFT { left / 2 } else { left / 4 * 3 });
+    }
+
+    /// Bytes that the heap may grow by before the next full collection is complete.
+    fn growth_budget(&self, live: usize, limit: usize) -> usize {
+        // A cast from a float saturates, and the product is not negative.
+        #[allow(clippy::cast_sign_loss)]
+        let grown = (live as f64 * (self.growth - 1.0)).min(usize::MAX as f64 / 2.0) as usize;
+        let to_minimum = self.min_bytes.saturating_sub(live);
+        // Near the limit a collection comes when half of what is left has been used, so that it comes before the limit
+        // does; but not for every few pages.
+        let to_limit = (limit.saturating_sub(live) / 2).max(2 * PAGE_BYTES);
+        grown.max(to_minimum).min(to_limit)
+    }
+
+    /// Which collection is due now, if any.
+    pub(crate) fn due(&self, now: Fullness, young_bytes: u64) -> Option<(Extent, Reason)> {
+        if self.major_wanted {
+            Some((Extent::Full, Reason::Asked))
+        } else if now.used >= self.start_at {
+            Some((Extent::Full, Reason::Growth))
+        } else if now.in_use >= self.start_at_in_use {
+            Some((Extent::Full, Reason::Limit))
+        } else if self.has_minors() && young_bytes >= self.nursery_bytes as u64 {
+            Some((Extent::Young, Reason::Nursery))
+        } else {
+            None
+        }
+    }
+
+    /// What is worth doing when there is nothing else to do: what will be due before long.
+    pub(crate) fn due_in_idle_time(&self, now: Fullness, young_bytes: u64) -> Option<(Extent, Reason)> {
+        let ahead = |target: usize| target.saturating_sub((self.end_by - self.start_at.min(self.end_by)) / 2);
+        if now.used >= ahead(self.start_at) {
+            Some((Extent::Full, Reason::Growth))
+        } else if self.has_minors() && young_bytes >= self.nursery_bytes as u64 / 4 {
+            Some((Extent::Young, Reason::Nursery))
+        } else {
+            self.due(now, young_bytes)
+        }
+    }
+
+    fn has_minors(&self) -> bool {
+        self.nursery_bytes != 0 && !self.minors_rest
+    }
+
+    /// In how many bytes the next collection is due, when there is none.
+    pub(crate) fn bytes_to_next(&self, now: Fullness, young_bytes: u64) -> usize {
+        if self.major_wanted {
+            return 0;
+        }
+        let to_full = self.start_at.saturating_sub(now.used);
+        let to_limit = self.start_at_in_use.saturating_sub(now.in_use);
+        let to_minor = if self.has_minors() {
+            (self.nursery_bytes as u64).saturating_sub(young_bytes) as usize
+        } else {
+            usize::MAX
+        };
+        to_full.min(to_limit).min(to_minor).max(2 * PAGE_BYTES)
+    }
+
+    /// When the next slice of the collection that is under way is due, and how large it is. `slice_work` is how much the
+    /// last one did.
+    pub(crate) fn pace(&self, cycle: &Cycle, is_marking: bool, now: Fullness, slice_work: u64) -> Pace {
+        let overrun = self.end_by.saturating_add((self.end_by - self.start_at).max(4 << 20));
+        if (now.in_use >= self.end_by_in_use && cycle.extent == Extent::Full) || now.used >= overrun {
+            return Pace::AtOnce;
+        }
+        if !is_marking || cycle.extent == Extent::Young {
+            return Pace::Calm(CALM_STEP_BYTES);
+        }
+        let units = self.pause.units().unwrap_or(slice_work).max(1);
+        // When there was more to mark than expected, each slice takes as much as has been done for too much.
+        let excess = cycle.work.saturating_sub(cycle.expected_work).div_ceil(units * 8);
+        let left = cycle.expected_work.saturating_sub(cycle.work).max(units);
+        let slices = left.div_ceil(units);
+        let room = self.end_by.saturating_sub(now.used).min(self.end_by_in_use - now.in_use) as u64;
+        let step = room / slices;
+        let least = *STEP_BYTES.start() as u64;
+        let hurry = (least / step.max(1)).max(excess).min(LARGEST_HURRY) as u32;
+        if hurry > 1 {
+            Pace::Hurried(*STEP_BYTES.start(), hurry)
+        } else {
+            Pace::Calm((step as usize).clamp(*STEP_BYTES.start(), *STEP_BYTES.end()))
+        }
+    }
+
+    /// Bytes by which a full collection should be complete.
+    pub(crate) fn bound(&self) -> usize {
+        self.end_by
+    }
+
+    /// Learns from a collection that is complete, which has left `now`.
+    pub(crate) fn ended(&mut self, cycle: &Cycle, freed_bytes: u64, now: Fullness) {
+        match cycle.extent {
+            Extent::Full => {
+                self.minors_rest = false;
+                self.plan(now);
+            }
+            Extent::Young => {
+                let enough = cycle.young_bytes >= self.nursery_bytes as u64 / 2;
+                let survived = cycle.young_bytes.saturating_sub(freed_bytes);
+                self.minors_rest = enough && survived * 100 > cycle.young_bytes * WORTHWHILE_SURVIVAL;
+            }
+        }
+    }
+
+    /// How many of `empty` bytes in empty pages should be kept after a full collection, through which `idle` of them have
+    /// been empty all the time.
+    pub(crate) fn keep_empty(&mut self, empty: usize, idle: usize) -> usize {
+        self.idle_bytes.rotate_left(1);
+        self.idle_bytes[IDLE_CYCLES - 1] = idle;
+        let surplus = self.idle_bytes.iter().copied().min().unwrap_or(0);
+        self.page_retention.unwrap_or(empty.saturating_sub(surplus))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MIB: usize = 1 << 20;
+
+    fn fullness(used: usize) -> Fullness {
+        Fullness { used, in_use: used, limit: usize::MAX }
+    }
+
+    fn cycle(expected_work: u64, work: u64) -> Cycle {
+        Cycle {
+            extent: Extent::Full,
+            reason: Reason::Growth,
+            slices: 0,
+            work,
+            expected_work,
+            used_before: 0,
+            young_bytes: 0,
+            freed_objects_before: 0,
+            freed_bytes_before: 0,
+        }
+    }
+
+    #[test]
+    fn a_full_collection_ends_by_the_growth_factor() {
+        let mut schedule = Schedule::new(Collector::MarkSweep);
+        schedule.plan(fullness(60 * MIB));
+        assert_eq!(schedule.due(fullness(99 * MIB), 0), None);
+        assert_eq!(schedule.due(fullness(101 * MIB), 0), Some((Extent::Full, Reason::Growth)));
+        // Two million objects, in slices of some thousand: followed through, the work is done before 120 MiB are used.
+        let (mut used, mut done) = (100 * MIB, 0);
+        while done < 2_000_000 {
+            let Pace::Calm(step) = schedule.pace(&cycle(2_000_000, done), true, fullness(used), PAUSE_UNITS) else {
+                panic!("hurried at {done}")
+            };
+            used += step;
+            done += PAUSE_UNITS;
+        }
+        assert!(used > 110 * MIB && used < 121 * MIB, "{}", used / MIB);
+    }
+
+    #[test]
+    fn slices_grow_when_there_is_little_room() {
+        let mut schedule = Schedule::new(Collector::MarkSweep);
+        schedule.growth = 1.1;
+        schedule.plan(fullness(60 * MIB));
+        let pace = schedule.pace(&cycle(2_000_000, 0), true, fullness(64 * MIB), PAUSE_UNITS);
+        assert!(matches!(pace, Pace::Hurried(_, 2..)), "{pace:?}");
+        // More to mark than was thought.
+        let pace = schedule.pace(&cycle(1000, 1_000_000), true, fullness(61 * MIB), PAUSE_UNITS);
+        assert!(matches!(pace, Pace::Hurried(_, 16)), "{pace:?}");
+    }
+
+    #[test]
+    fn near_the_limit_it_is_completed_at_once() {
+        let mut schedule = Schedule::new(Collector::MarkSweep);
+        let at = |used: usize| Fullness { used, in_use: used, limit: 20 * MIB };
+        schedule.plan(at(4 * MIB));
+        assert_eq!(schedule.due(at(8 * MIB), 0), None);
+        assert_eq!(schedule.due(at(12 * MIB), 0).map(|(extent, _)| extent), Some(Extent::Full));
+        assert_ne!(schedule.pace(&cycle(1000, 0), true, at(14 * MIB), PAUSE_UNITS), Pace::AtOnce);
+        assert_eq!(schedule.pace(&cycle(1000, 0), true, at(18 * MIB), PAUSE_UNITS), Pace::AtOnce);
+    }
+
+    #[test]
+    fn minor_collections_rest_while_most_survives() {
+        let mut schedule = Schedule::new(Collector::MarkSweep);
+        schedule.plan(fullness(0));
+        let nursery = schedule.nursery_bytes as u64;
+        let minor = Cycle { extent: Extent::Young, young_bytes: nursery, ..cycle(0, 0) };
+        assert_eq!(schedule.due(fullness(0), nursery), Some((Extent::Young, Reason::Nursery)));
+        schedule.ended(&minor, nursery / 2, fullness(MIB));
+        assert!(schedule.due(fullness(MIB), nursery).is_some());
+        schedule.ended(&minor, nursery / 4, fullness(MIB));
+        assert_eq!(schedule.due(fullness(MIB), 10 * nursery), None);
+        schedule.ended(&cycle(0, 0), 0, fullness(MIB));
+        assert!(schedule.due(fullness(MIB), nursery).is_some());
+    }
+
+    #[test]
+    fn memory_is_given_back_when_it_was_idle_for_some_cycles() {
+        let mut schedule = Schedule::new(Collector::MarkSweep);
+        assert_eq!(schedule.keep_empty(10 * MIB, 4 * MIB), 10 * MIB);
+        assert_eq!(schedule.keep_empty(10 * MIB, 5 * MIB), 10 * MIB);
+        assert_eq!(schedule.keep_empty(10 * MIB, 6 * MIB), 6 * MIB);
+        assert_eq!(schedule.keep_empty(6 * MIB, 0), 6 * MIB);
+        schedule.page_retention = Some(0);
+        assert_eq!(schedule.keep_empty(6 * MIB, 0), 0);
+    }
+}
