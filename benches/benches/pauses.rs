@@ -4,7 +4,7 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
-use tumulus_heap::{Gc, Heap, Trace};
+use tumulus_heap::{Budget, Gc, Heap, Progress, Trace};
 
 #[derive(Trace)]
 struct Node {
@@ -21,6 +21,8 @@ const YOUNG: u64 = 1_000;
 const HOT: u64 = 1_024;
 /// How many live objects a full collection is about.
 const FULL: u64 = 300_000;
+/// How long a slice of one takes.
+const SLICE: Duration = Duration::from_micros(200);
 
 fn tree(heap: &mut Heap, nodes: u64) -> Option<Gc<Node>> {
     let below = nodes.checked_sub(1)?;
@@ -92,18 +94,26 @@ fn access(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// A full collection, all at once.
+/// A full collection, all at once and in slices.
 fn full(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("pauses/full collection");
     group.throughput(Throughput::Elements(FULL));
+    let grown = || {
+        let mut heap = Heap::new();
+        let root = tree(&mut heap, FULL);
+        heap.collect(&root);
+        (heap, root)
+    };
     group.bench_function("at once", |bencher| {
+        bencher.iter_batched_ref(grown, |(heap, root)| heap.collect(root), BatchSize::PerIteration);
+    });
+    group.bench_function("in slices", |bencher| {
         bencher.iter_batched_ref(
-            || {
-                let mut heap = Heap::new();
-                let root = tree(&mut heap, FULL);
-                (heap, root)
+            grown,
+            |(heap, root)| {
+                heap.start_major();
+                while heap.step(root, Budget::time(SLICE)) == Progress::Pending {}
             },
-            |(heap, root)| heap.collect(root),
             BatchSize::PerIteration,
         );
     });

@@ -225,7 +225,13 @@ fn temporaries_of_a_scope_are_roots_of_minor_collections() {
 #[test]
 fn safepoints_collect_what_is_young_and_now_and_then_everything() {
     let ledger = Ledger::new();
-    let mut heap = Heap::builder().nursery(64 << 10).min_heap(256 << 10).growth(2.0).pause_budget(Budget::work(6_000)).zeal(Zeal::none()).build();
+    let mut heap = Heap::builder()
+        .nursery(64 << 10)
+        .min_heap(256 << 10)
+        .growth(2.0)
+        .pause_budget(Budget::work(6_000))
+        .zeal(Zeal::none())
+        .build();
     let mut live = Vec::new();
     for n in 0..40_000 {
         let gc = node(&mut heap, &ledger);
@@ -248,7 +254,8 @@ fn safepoints_collect_what_is_young_and_now_and_then_everything() {
 
 #[test]
 fn a_nursery_of_nothing_makes_every_collection_a_full_one() {
-    let mut heap = Heap::builder().nursery(0).min_heap(64 << 10).pause_budget(Budget::work(6_000)).zeal(Zeal::none()).build();
+    let mut heap =
+        Heap::builder().nursery(0).min_heap(64 << 10).pause_budget(Budget::work(6_000)).zeal(Zeal::none()).build();
     for n in 0..100_000_u64 {
         heap.alloc([n; 3]);
         heap.safepoint(&());

@@ -121,21 +121,13 @@ pub enum Event {
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Event::Ended {
-                number,
-                kind,
-                reason,
-                slices,
-                work,
-                used_before,
-                used_after,
-                committed,
-                freed_objects,
-            } => write!(
-                f,
-                "#{number} {kind}: {used_before} -> {used_after} bytes ({committed} committed), {freed_objects} objects \
+            Event::Ended { number, kind, reason, slices, work, used_before, used_after, committed, freed_objects } => {
+                write!(
+                    f,
+                    "#{number} {kind}: {used_before} -> {used_after} bytes ({committed} committed), {freed_objects} objects \
                  freed, {work} units in {slices} slices, {reason}"
-            ),
+                )
+            }
             Event::Hurried { kind, times: Some(times), used, bound } => {
                 write!(f, "{kind}: hurries, {times} times the budget; {used} bytes used of {bound}")
             }

@@ -247,11 +247,7 @@ mod tests {
         },
         Flaw::PageAstray { .. }
     );
-    finds!(
-        a_page_that_was_never_swept,
-        |heap, alive, _| heap.store.corrupt_unswept(alive),
-        Flaw::UnsweptPage { .. }
-    );
+    finds!(a_page_that_was_never_swept, |heap, alive, _| heap.store.corrupt_unswept(alive), Flaw::UnsweptPage { .. });
     finds!(
         a_page_without_room_among_those_with_room,
         |heap, alive, _| {

@@ -213,8 +213,12 @@ impl Store {
         let Store { cage, bits, pages, work, remembered, .. } = &mut *published.0;
         let end = pages.end();
         work.set_credit(*credit);
-        let marker =
-            Marker { cage: *cage, bits: &mut bits[..page_words(end).start], pages: &pages.table()[..end as usize], work };
+        let marker = Marker {
+            cage: *cage,
+            bits: &mut bits[..page_words(end).start],
+            pages: &pages.table()[..end as usize],
+            work,
+        };
         let mut tracer = Tracer { sink: Sink::Mark(marker) };
         loop {
             mark::run(&mut tracer);

@@ -93,11 +93,7 @@ impl Store {
 
     /// What marking should have marked, found by the plainest means: for the zeal that checks marking. Says an index
     /// that is marked and should not be, or the other way round.
-    pub(crate) fn check_marks(
-        &self,
-        exactness: Exactness,
-        roots: impl FnOnce(&mut Tracer<'_>),
-    ) -> Result<(), Flaw> {
+    pub(crate) fn check_marks(&self, exactness: Exactness, roots: impl FnOnce(&mut Tracer<'_>)) -> Result<(), Flaw> {
         let living: std::collections::HashMap<u32, AnyGc> =
             self.cells().map(|view| (view.handle.handle().index(), view.handle)).collect();
         let mut reached = HashSet::new();

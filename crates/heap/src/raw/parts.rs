@@ -114,7 +114,7 @@ pub enum Card {
 
 #[cfg(test)]
 mod tests {
-    use super::super::layout::{MAX_STRIDE, GRANULE};
+    use super::super::layout::{GRANULE, MAX_STRIDE};
     use super::*;
     use crate::Gc;
 

@@ -153,7 +153,10 @@ unsafe fn items<T>(segment: NonNull<Segment<T>>) -> NonNull<T> {
 
 impl<T: Copy> fmt::Debug for Stack<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Stack").field("len", &self.len()).field("arena_bytes", &self.arena_bytes()).finish_non_exhaustive()
+        f.debug_struct("Stack")
+            .field("len", &self.len())
+            .field("arena_bytes", &self.arena_bytes())
+            .finish_non_exhaustive()
     }
 }
 

@@ -9,7 +9,7 @@ mod trees;
 
 use std::time::Duration;
 
-use tumulus_heap::{Gc, Heap, Trace};
+use tumulus_heap::{Budget, Gc, Heap, Trace};
 
 use super::Entry;
 use crate::pauses::workload::Workload;
@@ -33,24 +33,24 @@ impl Options for Default {
     }
 }
 
-/// The world stops for each collection.
+/// Each collection is a single slice, for which the world stops.
 enum Stopping {}
 
 impl Options for Stopping {
     fn heap() -> Heap {
-        Heap::builder().build()
+        Heap::builder().pause_budget(Budget::unlimited()).build()
     }
 }
 
 /// Changes an element of a table.
 #[inline]
 fn set<T: Trace + 'static>(heap: &mut Heap, table: Gc<[T]>, at: usize, to: T) {
-    heap.get_mut(table)[at] = to;
+    heap.slice_mut(table, at..=at)[0] = to;
 }
 
 /// Collects in time that is left.
-fn idle<R: Trace>(heap: &mut Heap, roots: &R, _budget: Duration) {
-    heap.safepoint(roots);
+fn idle<R: Trace>(heap: &mut Heap, roots: &R, budget: Duration) {
+    heap.step(roots, Budget::time(budget));
 }
 
 /// All workloads, with the default options.
