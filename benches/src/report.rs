@@ -1,142 +1,29 @@
-//! Medians, ratios and targets of one workload, as a table and as JSON.
+//! What both reports have in common: medians, targets that were reached or not, and who was left out.
 
-use std::fmt::Write;
+use std::fmt::{self, Write};
 
 use serde::Serialize;
 
-use crate::contestants::OURS;
-use crate::measure::Measurement;
-use crate::rounds::Outcome;
-use crate::workload::{Target, Unit, Workload};
-
-/// Figures of one contestant, in the workload's unit.
-#[derive(Debug, Serialize)]
-struct Row {
-    contestant: &'static str,
-    median: f64,
-    min: f64,
-    max: f64,
-    /// The median on the wall, where the workload is about time.
-    wall: Option<f64>,
-    peak_rss_bytes: Option<u64>,
-    /// Ours divided by this one.
-    ours_ratio: Option<f64>,
-    checksum: u64,
-    rounds: Vec<Measurement>,
-}
-
-#[derive(Debug, Serialize)]
-struct Verdict {
-    target: String,
-    measured: Option<f64>,
-    reached: Option<bool>,
-}
-
-#[derive(Debug, Serialize)]
-struct Report {
-    workload: Workload,
-    unit: &'static str,
-    operation: &'static str,
-    operations: u64,
-    scale: f64,
-    results: Vec<Row>,
-    targets: Vec<Verdict>,
-    absent: Vec<Absence>,
-    errors: Vec<String>,
+/// Whether a target was reached.
+#[derive(Clone, Debug, Serialize)]
+pub struct Verdict {
+    /// The target in words.
+    pub target: String,
+    /// The figure that it is about.
+    pub measured: Option<f64>,
+    /// Whether the figure is good enough; nothing where it was not measured.
+    pub reached: Option<bool>,
 }
 
 /// Contestants that took no part for one and the same reason.
 #[derive(Debug, Serialize)]
-struct Absence {
+pub struct Absence {
     contestants: Vec<&'static str>,
     reason: &'static str,
 }
 
-/// All that was measured, as one JSON array with an object for each workload.
-pub fn json(outcomes: &[Outcome]) -> String {
-    let reports: Vec<Report> = outcomes.iter().map(report).collect();
-    serde_json::to_string_pretty(&reports).expect("a report is plain data")
-}
-
-/// The table of one workload.
-pub fn table(outcome: &Outcome) -> String {
-    let report = report(outcome);
-    let mut text = String::new();
-    write_table(&mut text, &report).expect("writing to a string does not fail");
-    text
-}
-
-fn write_table(text: &mut String, report: &Report) -> std::fmt::Result {
-    let name = report.workload.name();
-    writeln!(text, "\n{name}: {} {}, {} operations", report.unit, report.operation, report.operations)?;
-    #[allow(clippy::float_cmp)] // A scale of 1 is the literal, never computed.
-    if report.scale != 1.0 {
-        writeln!(text, "NOT AT FULL SCALE ({}): the targets are about full scale", report.scale)?;
-    }
-    writeln!(
-        text,
-        "{:<18} {:>10} {:>10} {:>10} {:>10} {:>10} {:>11} {:>6}",
-        "", "median", "min", "max", "wall", "peak MiB", "ours / this", "rounds"
-    )?;
-    for row in &report.results {
-        writeln!(
-            text,
-            "{:<18} {:>10.2} {:>10.2} {:>10.2} {:>10} {:>10} {:>11} {:>6}",
-            row.contestant,
-            row.median,
-            row.min,
-            row.max,
-            shown(row.wall, 2),
-            shown(row.peak_rss_bytes.map(|bytes| bytes as f64 / f64::from(1 << 20)), 0),
-            shown(row.ours_ratio, 3),
-            row.rounds.len(),
-        )?;
-    }
-    for verdict in &report.targets {
-        let word = match verdict.reached {
-            Some(true) => "reached",
-            Some(false) => "NOT REACHED",
-            None => "not measured",
-        };
-        writeln!(text, "target: {}: {word} ({})", verdict.target, shown(verdict.measured, 3))?;
-    }
-    for absence in &report.absent {
-        writeln!(text, "left out: {}: {}", absence.contestants.join(", "), absence.reason)?;
-    }
-    for error in &report.errors {
-        writeln!(text, "ERROR: {error}")?;
-    }
-    Ok(())
-}
-
-fn shown(value: Option<f64>, digits: usize) -> String {
-    value.map_or_else(|| "-".to_owned(), |value| format!("{value:.digits$}"))
-}
-
-fn report(outcome: &Outcome) -> Report {
-    let unit = outcome.workload.unit();
-    let mut rows: Vec<Row> =
-        outcome.results.iter().filter_map(|(name, measurements)| row(name, measurements, unit)).collect();
-    let ours = rows.iter().find(|row| row.contestant == OURS).map(|row| row.median);
-    for row in &mut rows {
-        row.ours_ratio = ours.filter(|_| row.contestant != OURS).map(|ours| ours / row.median);
-    }
-    let targets = outcome.workload.targets().iter().map(|&target| verdict(target, ours, &rows, unit)).collect();
-    let operations = rows.first().map_or(0, |row| row.rounds[0].operations);
-    Report {
-        workload: outcome.workload,
-        unit: unit.name(),
-        operation: outcome.workload.operation(),
-        operations,
-        scale: outcome.scale,
-        results: rows,
-        targets,
-        absent: absences(&outcome.absent),
-        errors: outcome.errors.clone(),
-    }
-}
-
-fn absences(absent: &[(&'static str, &'static str)]) -> Vec<Absence> {
+/// Gathers the contestants of each reason.
+pub fn absences(absent: &[(&'static str, &'static str)]) -> Vec<Absence> {
     let mut absences: Vec<Absence> = Vec::new();
     for &(contestant, reason) in absent {
         match absences.iter_mut().find(|absence| absence.reason == reason) {
@@ -147,49 +34,41 @@ fn absences(absent: &[(&'static str, &'static str)]) -> Vec<Absence> {
     absences
 }
 
-/// The figures of one contestant, or nothing where the platform could not measure it.
-fn row(contestant: &'static str, measurements: &[Measurement], unit: Unit) -> Option<Row> {
-    let mut figures: Vec<f64> =
-        measurements.iter().map(|measurement| figure(measurement, measurement.ns, unit)).collect::<Option<_>>()?;
-    figures.sort_by(f64::total_cmp);
-    let mut walls: Vec<f64> =
-        measurements.iter().filter_map(|measurement| figure(measurement, measurement.wall_ns, unit)).collect();
-    walls.sort_by(f64::total_cmp);
-    Some(Row {
-        contestant,
-        median: median(&figures),
-        min: figures[0],
-        max: figures[figures.len() - 1],
-        wall: (unit != Unit::BytesEach).then(|| median(&walls)),
-        peak_rss_bytes: measurements.iter().filter_map(|measurement| measurement.peak_rss_bytes).max(),
-        ours_ratio: None,
-        checksum: measurements[0].checksum,
-        rounds: measurements.to_vec(),
-    })
-}
-
-fn figure(measurement: &Measurement, ns: f64, unit: Unit) -> Option<f64> {
-    let operations = measurement.operations as f64;
-    match unit {
-        Unit::NanosecondsEach => Some(ns / operations),
-        Unit::Milliseconds => Some(ns / 1e6),
-        Unit::BytesEach => measurement.bytes.map(|bytes| bytes as f64 / operations),
+/// The line that warns of a scale other than 1.
+pub fn write_scale(text: &mut String, scale: f64) -> fmt::Result {
+    #[allow(clippy::float_cmp)] // A scale of 1 is the literal, never computed.
+    if scale != 1.0 {
+        writeln!(text, "NOT AT FULL SCALE ({scale}): the targets are about full scale")?;
     }
+    Ok(())
 }
 
-/// The median of sorted figures: of an even number, the mean of the two in the middle.
-fn median(sorted: &[f64]) -> f64 {
+/// The lines below a table.
+pub fn write_end(text: &mut String, verdicts: &[Verdict], absences: &[Absence], errors: &[String]) -> fmt::Result {
+    for verdict in verdicts {
+        let word = match verdict.reached {
+            Some(true) => "reached",
+            Some(false) => "NOT REACHED",
+            None => "not measured",
+        };
+        writeln!(text, "target: {}: {word} ({})", verdict.target, shown(verdict.measured, 3))?;
+    }
+    for absence in absences {
+        writeln!(text, "left out: {}: {}", absence.contestants.join(", "), absence.reason)?;
+    }
+    for error in errors {
+        writeln!(text, "ERROR: {error}")?;
+    }
+    Ok(())
+}
+
+/// A figure, or a dash where there is none.
+pub fn shown(value: Option<f64>, digits: usize) -> String {
+    value.map_or_else(|| "-".to_owned(), |value| format!("{value:.digits$}"))
+}
+
+/// The median of sorted figures, of which there is at least one: of an even number, the mean of the two in the middle.
+pub fn median(sorted: &[f64]) -> f64 {
     let middle = sorted.len() / 2;
     if sorted.len().is_multiple_of(2) { f64::midpoint(sorted[middle - 1], sorted[middle]) } else { sorted[middle] }
-}
-
-fn verdict(target: Target, ours: Option<f64>, rows: &[Row], unit: Unit) -> Verdict {
-    let (text, limit, measured) = match target {
-        Target::TimesPeer(limit, peer) => {
-            let ratio = rows.iter().find(|row| row.contestant == peer).and_then(|row| row.ours_ratio);
-            (format!("at most {limit} x {peer}"), limit, ratio)
-        }
-        Target::AtMost(limit) => (format!("at most {limit} {}", unit.name()), limit, ours),
-    };
-    Verdict { target: text, measured, reached: measured.map(|measured| measured <= limit) }
 }

@@ -4,16 +4,17 @@
 use std::env;
 use std::process::{Command, Stdio};
 
+use fastrand::Rng;
+
 use crate::allocator;
-use crate::contestants::{self, Contestant, Entry};
-use crate::measure::Measurement;
-use crate::workload::Workload;
+use crate::command::CHILD;
+use crate::suite::{Checked, Contestant, Entry, OURS, Suite, name_of};
 
 /// Who is measured, how often, and how large.
 #[derive(Debug)]
-pub struct Plan {
+pub struct Plan<S: Suite> {
     /// The contestants, in the order of the report.
-    pub contestants: Vec<&'static Contestant>,
+    pub contestants: Vec<&'static Contestant<S>>,
     /// How many times each is run.
     pub rounds: u32,
     /// What the sizes are multiplied by.
@@ -22,13 +23,13 @@ pub struct Plan {
 
 /// What came of one workload.
 #[derive(Debug)]
-pub struct Outcome {
+pub struct Outcome<S: Suite> {
     /// The workload.
-    pub workload: Workload,
+    pub workload: S::Workload,
     /// What the sizes were multiplied by.
     pub scale: f64,
     /// The measurements of each contestant that took part, at least one each.
-    pub results: Vec<(&'static str, Vec<Measurement>)>,
+    pub results: Vec<(&'static str, Vec<S::Measurement>)>,
     /// Who took no part, and why.
     pub absent: Vec<(&'static str, &'static str)>,
     /// What went wrong: children that failed, and checksums that differ.
@@ -36,7 +37,7 @@ pub struct Outcome {
 }
 
 /// Measures a workload as planned. Progress goes to standard error.
-pub fn run(workload: Workload, plan: &Plan) -> Outcome {
+pub fn run<S: Suite>(workload: S::Workload, plan: &Plan<S>) -> Outcome<S> {
     let mut outcome =
         Outcome { workload, scale: plan.scale, results: Vec::new(), absent: Vec::new(), errors: Vec::new() };
     let mut runners = Vec::new();
@@ -48,11 +49,12 @@ pub fn run(workload: Workload, plan: &Plan) -> Outcome {
         }
     }
     for round in 0..plan.rounds {
-        for (contestant, rounds, measurements) in &mut runners {
+        for place in order(runners.len(), round) {
+            let (contestant, rounds, measurements) = &mut runners[place];
             if round >= *rounds {
                 continue;
             }
-            eprintln!("{}, round {} of {}: {}", workload.name(), round + 1, plan.rounds, contestant.name);
+            eprintln!("{}, round {} of {}: {}", name_of(workload), round + 1, plan.rounds, contestant.name);
             match measure(contestant, workload, plan.scale) {
                 Ok(measurement) => measurements.push(measurement),
                 Err(error) => {
@@ -70,11 +72,31 @@ pub fn run(workload: Workload, plan: &Plan) -> Outcome {
     outcome
 }
 
-/// One measurement, in a child process on the contestant's allocator.
-fn measure(contestant: &Contestant, workload: Workload, scale: f64) -> Result<Measurement, String> {
+/// The order of the contestants in a round: another in each, so that nobody always follows the same one.
+///
+/// A process that comes after a large one was seen to take up to twice its usual CPU time.
+fn order(contestants: usize, round: u32) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..contestants).collect();
+    Rng::with_seed(u64::from(round)).shuffle(&mut order);
+    order
+}
+
+/// One measurement, in as many child processes as the contestant has passes.
+fn measure<S: Suite>(contestant: &Contestant<S>, workload: S::Workload, scale: f64) -> Result<S::Measurement, String> {
+    let passes = (0..contestant.passes).map(|pass| measure_pass(contestant, workload, scale, pass));
+    S::join(passes.collect::<Result<_, _>>()?)
+}
+
+/// One pass, in a child process on the contestant's allocator.
+fn measure_pass<S: Suite>(
+    contestant: &Contestant<S>,
+    workload: S::Workload,
+    scale: f64,
+    pass: u32,
+) -> Result<S::Measurement, String> {
     let program = env::current_exe().map_err(|error| format!("cannot find this program: {error}"))?;
     let output = Command::new(program)
-        .args(["child", contestant.name, &workload.name(), &scale.to_string()])
+        .args([CHILD, contestant.name, &name_of(workload), &scale.to_string(), &pass.to_string()])
         .env(allocator::VARIABLE, contestant.allocator.name())
         .stderr(Stdio::inherit())
         .output()
@@ -86,16 +108,16 @@ fn measure(contestant: &Contestant, workload: Workload, scale: f64) -> Result<Me
 }
 
 /// A complaint about each contestant whose checksums are not those of the reference.
-fn check(results: &[(&'static str, Vec<Measurement>)]) -> Vec<String> {
-    let reference = results.iter().find(|(name, _)| *name != contestants::OURS).or(results.first());
-    let Some((reference_name, expected)) = reference.map(|(name, measurements)| (name, measurements[0].checksum))
+fn check<M: Checked>(results: &[(&'static str, Vec<M>)]) -> Vec<String> {
+    let reference = results.iter().find(|(name, _)| *name != OURS).or(results.first());
+    let Some((reference_name, expected)) = reference.map(|(name, measurements)| (name, measurements[0].checksum()))
     else {
         return Vec::new();
     };
     let mut complaints = Vec::new();
     for (name, measurements) in results {
-        if let Some(wrong) = measurements.iter().find(|measurement| measurement.checksum != expected) {
-            let found = wrong.checksum;
+        if let Some(wrong) = measurements.iter().find(|measurement| measurement.checksum() != expected) {
+            let found = wrong.checksum();
             complaints.push(format!("{name}: checksum {found}, but {reference_name} has {expected}"));
         }
     }
@@ -105,17 +127,30 @@ fn check(results: &[(&'static str, Vec<Measurement>)]) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::measure::Span;
 
-    fn measurement(checksum: u64) -> Measurement {
-        Measurement::of_time(Span { cpu_ns: 1.0, wall_ns: 1.0 }, 1, checksum)
+    struct Sum(u64);
+
+    impl Checked for Sum {
+        fn checksum(&self) -> u64 {
+            self.0
+        }
+    }
+
+    #[test]
+    fn each_round_has_all_contestants_in_an_order_of_its_own() {
+        let orders: Vec<Vec<usize>> = (0..3).map(|round| order(10, round)).collect();
+        assert_ne!(orders[0], orders[1]);
+        assert_ne!(orders[1], orders[2]);
+        for mut order in orders {
+            order.sort_unstable();
+            assert_eq!(order, (0..10).collect::<Vec<usize>>());
+        }
     }
 
     #[test]
     fn a_checksum_that_differs_in_any_round_is_an_error() {
-        let good = ("box", vec![measurement(1), measurement(1)]);
-        assert_eq!(check(&[(contestants::OURS, vec![measurement(1)]), good.clone()]), Vec::<String>::new());
-        let wrong = (contestants::OURS, vec![measurement(1), measurement(2)]);
-        assert_eq!(check(&[wrong, good]), ["ours: checksum 2, but box has 1"]);
+        let good = || ("box", vec![Sum(1), Sum(1)]);
+        assert_eq!(check(&[(OURS, vec![Sum(1)]), good()]), Vec::<String>::new());
+        assert_eq!(check(&[(OURS, vec![Sum(1), Sum(2)]), good()]), ["ours: checksum 2, but box has 1"]);
     }
 }
