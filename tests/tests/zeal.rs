@@ -2,8 +2,8 @@
 
 use std::collections::HashSet;
 use std::num::NonZeroU32;
-use tumulus_heap::{Flaw, Gc, Heap, Trace, Tracer, VerifyError, Zeal};
-use tumulus_tests::{Ledger, Token, expect_sound, panic_words, place};
+use tumulus_heap::{Flaw, Gc, Heap, HeapError, Trace, Tracer, VerifyError, Zeal};
+use tumulus_tests::{Ledger, Process, Token, expect_sound, panic_words, place};
 
 fn heap_with(words: &str) -> Heap {
     Heap::builder().zeal(words.parse().unwrap()).build()
@@ -189,4 +189,41 @@ fn a_forgotten_root_is_found_at_the_first_safepoint() {
     }
     assert_eq!(program(&mut heap_with("none")), 3);
     assert!(panic_words(|| program(&mut heap_with("collect"))).contains("u64 behind this handle was collected"));
+}
+
+#[test]
+#[cfg_attr(miri, ignore = "starts a process")]
+fn the_environment_sets_it_for_every_heap_that_has_none_of_its_own() {
+    let test = "the_environment_sets_it_for_every_heap_that_has_none_of_its_own";
+    Process::for_test(test).zeal("poison,every=2").run(|| {
+        let collections = |mut heap: Heap| {
+            (0..10).for_each(|_| heap.safepoint(&()));
+            heap.statistics().collections
+        };
+        assert_eq!(collections(Heap::new()), 5);
+        assert_eq!(collections(Heap::builder().limit(1 << 20).build()), 5);
+        assert_eq!(collections(Heap::builder().zeal(Zeal::none()).build()), 0);
+    });
+}
+
+#[test]
+#[cfg_attr(miri, ignore = "starts a process")]
+fn a_bad_word_in_the_environment_is_named_by_every_heap_that_reads_it() {
+    let test = "a_bad_word_in_the_environment_is_named_by_every_heap_that_reads_it";
+    Process::for_test(test).zeal("poison,colect").run(|| {
+        for _ in 0..2 {
+            let error = Heap::try_new().unwrap_err();
+            assert!(matches!(error, HeapError::Zeal(_)), "{error:?}");
+            let words = error.to_string();
+            assert!(
+                words.starts_with("the environment variable TUMULUS_ZEAL: \"colect\" is not a zeal mode"),
+                "{words}"
+            );
+            assert!(words.contains("collect, every=N"), "the words that there are: {words}");
+            assert_eq!(panic_words(Heap::new), words);
+        }
+        let mut heap = Heap::builder().zeal(Zeal::none()).try_build().expect("a heap that does not read it");
+        let gc = heap.alloc(1);
+        assert_eq!(heap[gc], 1);
+    });
 }
