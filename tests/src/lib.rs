@@ -4,6 +4,7 @@
 //! - Panics are caught by [`catch`] and [`panic_words`], which gives what they say, without being printed.
 //! - Handles are taken apart by [`place`], by way of what their `Debug` prints.
 //! - Heaps whose zeal does not depend on the environment are made by [`calm_heap`].
+//! - A count is [`scaled`] for Miri, which takes a second for what takes a millisecond elsewhere.
 //! - What needs a process with another environment, or with less memory, is run in one by [`Process`].
 //!
 //! What only one test needs is in that test.
@@ -144,6 +145,11 @@ pub fn place(handle: impl Into<AnyGc>) -> (u32, u32) {
 /// reused, or that are too large to be verified at every step.
 pub fn calm_heap() -> Heap {
     Heap::builder().zeal(Zeal::none()).build()
+}
+
+/// A count, or the one for Miri.
+pub const fn scaled(count: usize, under_miri: usize) -> usize {
+    if cfg!(miri) { under_miri } else { count }
 }
 
 /// Panics with everything that is wrong with a heap.

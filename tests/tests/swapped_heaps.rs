@@ -4,7 +4,7 @@
 
 use std::mem::{replace, swap};
 use tumulus_heap::{Gc, Heap, Root};
-use tumulus_tests::{Ledger, Token, calm_heap, catch, expect_sound};
+use tumulus_tests::{Ledger, Token, calm_heap, catch, expect_sound, scaled};
 
 /// Checks that `gc` is alive in the one heap and refused by the other.
 #[track_caller]
@@ -158,11 +158,12 @@ fn roots_of_each_heap_inside_the_other_are_dropped_in_either_order() {
         #[trace(skip)]
         held: Vec<Root<Abroad>>,
     }
+    const COUNT: usize = scaled(100, 20);
     for here_goes_first in [false, true] {
         let ledger = Ledger::new();
         let mut heaps = [calm_heap(), calm_heap()];
         let mut last: [Option<Root<Abroad>>; 2] = [None, None];
-        for n in 0..100 {
+        for n in 0..COUNT {
             let held = last.iter().flatten().cloned().collect();
             let gc = heaps[n % 2].alloc(Abroad { token: ledger.token(), held });
             last[n % 2] = Some(heaps[n % 2].root(gc));
@@ -171,7 +172,7 @@ fn roots_of_each_heap_inside_the_other_are_dropped_in_either_order() {
             heap.collect(&());
         }
         ledger.expect_dropped(0);
-        assert_eq!(heaps.iter().map(|heap| heap.statistics().roots).sum::<usize>(), 99 + 98 + 2);
+        assert_eq!(heaps.iter().map(|heap| heap.statistics().roots).sum::<usize>(), COUNT - 1 + COUNT - 2 + 2);
         for (heap, last) in heaps.iter().zip(&last) {
             assert_eq!(heap[last.as_ref().unwrap()].held.len(), 2);
         }
@@ -179,12 +180,12 @@ fn roots_of_each_heap_inside_the_other_are_dropped_in_either_order() {
         if here_goes_first {
             drop(here);
             // What held on to the objects here is gone but for what is there.
-            ledger.expect_dropped(50);
+            ledger.expect_dropped(COUNT / 2);
             let clone = last[0].clone().unwrap();
             assert!(there.try_get(clone.get()).is_err());
             last = [None, None];
             there.collect(&());
-            ledger.expect_dropped(51);
+            ledger.expect_dropped(COUNT / 2 + 1);
             expect_sound(&there);
             drop(there);
             ledger.expect_all_dropped();
@@ -193,11 +194,11 @@ fn roots_of_each_heap_inside_the_other_are_dropped_in_either_order() {
             // Each collection frees what the other heap held on to until then.
             last = [None, None];
             let mut rounds = 0;
-            while ledger.dropped() < 100 {
+            while ledger.dropped() < COUNT {
                 here.collect(&());
                 there.collect(&());
                 rounds += 1;
-                assert!(rounds <= 100, "{} of 100 were dropped", ledger.dropped());
+                assert!(rounds <= COUNT, "{} of {COUNT} were dropped", ledger.dropped());
             }
             assert_eq!((here.statistics().roots, there.statistics().roots), (0, 0));
             expect_sound(&here);

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::num::NonZeroU32;
 use tumulus_heap::{Flaw, Gc, Heap, HeapError, Trace, Tracer, VerifyError, Zeal};
-use tumulus_tests::{Ledger, Process, Token, expect_sound, panic_words, place};
+use tumulus_tests::{Ledger, Process, Token, expect_sound, panic_words, place, scaled};
 
 fn heap_with(words: &str) -> Heap {
     Heap::builder().zeal(words.parse().unwrap()).build()
@@ -76,8 +76,8 @@ fn no_reuse_never_gives_the_same_place_twice() {
         let mut heap = heap_with(zeal);
         let mut places = HashSet::new();
         let mut kept: Vec<Gc<(Token, [u64; 4])>> = Vec::new();
-        for n in 0..60_usize {
-            for m in 0..40 {
+        for n in 0..scaled(60, 3) {
+            for m in 0..scaled(40, 8) {
                 let gc = heap.alloc((ledger.token(), [7; 4]));
                 assert!(places.insert(place(gc).0), "{gc:?}");
                 assert!(places.insert(place(heap.alloc_slice_with(n * m % 300, |_| 7_u8)).0));
@@ -113,11 +113,13 @@ fn poison_and_verify_have_nothing_to_say_of_a_right_program() {
         next: Option<Gc<Node>>,
         words: Vec<String>,
     }
-    for zeal in ["poison", "verify", "poison,verify", "recheck", "all", "all,minor", "all,no-reuse", "every=4,poison"] {
+    const COUNT: usize = scaled(200, 12);
+    let zeals = ["poison", "recheck", "all,minor", "verify", "poison,verify", "all", "all,no-reuse", "every=4,poison"];
+    for zeal in zeals.into_iter().take(scaled(8, 3)) {
         let ledger = Ledger::new();
         let mut heap = heap_with(zeal);
         let mut list = None;
-        for n in 0..200_usize {
+        for n in 0..COUNT {
             let words = vec![n.to_string(); n % 4];
             let node = heap.alloc(Node { token: ledger.token(), next: list, words });
             if n % 4 == 0 {
@@ -136,7 +138,7 @@ fn poison_and_verify_have_nothing_to_say_of_a_right_program() {
             list = heap[node].next;
             count += 1;
         }
-        assert_eq!(count, 50, "{zeal}");
+        assert_eq!(count, COUNT / 4, "{zeal}");
         drop(heap);
         ledger.expect_all_dropped();
     }

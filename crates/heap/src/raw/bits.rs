@@ -145,7 +145,8 @@ mod tests {
 
     #[test]
     fn runs_are_the_gaps_between_the_living() {
-        for stride in [1, 2, 3, 5, 7, 16, 33, 100, 128] {
+        let strides: &[u32] = if cfg!(miri) { &[3, 100] } else { &[1, 2, 3, 5, 7, 16, 33, 100, 128] };
+        for &stride in strides {
             let cells = cells_per_page(stride);
             let live: Vec<u32> = (0..cells).filter(|n| n % 7 == 3 || n % 5 == 1).collect();
             let page = page(stride, &live);
@@ -178,7 +179,7 @@ mod tests {
         for &stride in strides {
             let cells = cells_per_page(stride);
             for from in 0..cells.min(if cfg!(miri) { 2 } else { 40 }) {
-                for to in from + 1..=cells {
+                for to in (from + 1..=cells).step_by(if cfg!(miri) { 41 } else { 1 }) {
                     let mut page = page(stride, &[]);
                     set_live(&mut page, stride, from * stride, to * stride);
                     assert_eq!(live_cells(&page, stride), (from..to).collect::<Vec<_>>());
