@@ -61,9 +61,9 @@ fn every_alignment() {
             check(|n| $name([n; 5_000]));
         )*};
     }
-    check_aligned! { A1 A16 A64 A2048 A4096 }
+    check_aligned! { A1 A64 A4096 }
     #[cfg(not(miri))]
-    check_aligned! { A2 A4 A8 A32 A128 A256 A512 A1024 }
+    check_aligned! { A2 A4 A8 A16 A32 A128 A256 A512 A1024 A2048 }
     assert_eq!((align_of::<A4096<0>>(), align_of::<A1<9>>()), (4096, 1));
 }
 
