@@ -4,6 +4,8 @@
 //! - Panics are caught by [`catch`] and [`panic_words`], which gives what they say, without being printed.
 //! - Handles are taken apart by [`place`], by way of what their `Debug` prints.
 //! - Heaps whose zeal does not depend on the environment are made by [`calm_heap`].
+//! - A count is [`scaled`] for Miri, which takes a second for what takes a millisecond elsewhere.
+//! - What needs a process with another environment, or with less memory, is run in one by [`Process`].
 //!
 //! What only one test needs is in that test.
 
@@ -12,6 +14,7 @@ use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::fmt::Debug;
 use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
+use std::process::Command;
 use std::rc::Rc;
 use std::sync::Once;
 use tumulus_heap::{AnyGc, Heap, Trace, Tracer, Zeal};
@@ -144,6 +147,11 @@ pub fn calm_heap() -> Heap {
     Heap::builder().zeal(Zeal::none()).build()
 }
 
+/// A count, or the one for Miri.
+pub const fn scaled(count: usize, under_miri: usize) -> usize {
+    if cfg!(miri) { under_miri } else { count }
+}
+
 /// Panics with everything that is wrong with a heap.
 #[track_caller]
 pub fn expect_sound(heap: &Heap) {
@@ -165,6 +173,63 @@ where
 pub fn cases(default: u32) -> Config {
     let cases = std::env::var("PROPTEST_CASES").ok().and_then(|text| text.parse().ok()).unwrap_or(default);
     Config { cases, failure_persistence: None, ..Config::default() }
+}
+
+/// A process that runs one test of this program again, by itself.
+#[derive(Debug)]
+pub struct Process {
+    test: &'static str,
+    addresses: Option<u64>,
+    zeal: Option<&'static str>,
+}
+
+impl Process {
+    /// A process for the test of this name, without zeal.
+    pub fn for_test(test: &'static str) -> Process {
+        Process { test, addresses: None, zeal: None }
+    }
+
+    /// Lets it have so many bytes of addresses, as `ulimit -v` does.
+    #[must_use]
+    pub fn addresses(mut self, bytes: u64) -> Process {
+        self.addresses = Some(bytes);
+        self
+    }
+
+    /// Sets `TUMULUS_ZEAL`.
+    #[must_use]
+    pub fn zeal(mut self, words: &'static str) -> Process {
+        self.zeal = Some(words);
+        self
+    }
+
+    /// Runs `body`, which is the test proper, in that process. Panics with what it printed if it fails or dies.
+    #[track_caller]
+    pub fn run(self, body: impl FnOnce()) {
+        const VARIABLE: &str = "TUMULUS_TESTS_PROCESS";
+        if std::env::var_os(VARIABLE).is_some_and(|test| test == self.test) {
+            return body();
+        }
+        let program = std::env::current_exe().expect("the path of this program");
+        let mut command = match self.addresses {
+            None => Command::new(program),
+            Some(bytes) => {
+                let mut shell = Command::new("sh");
+                let limited = "ulimit -v \"$1\" && shift && exec \"$@\"";
+                shell.args(["-c", limited, "sh", &(bytes / 1024).to_string()]).arg(program);
+                shell
+            }
+        };
+        command.args([self.test, "--exact", "--nocapture", "--test-threads=1"]).env(VARIABLE, self.test);
+        match self.zeal {
+            Some(words) => command.env("TUMULUS_ZEAL", words),
+            None => command.env_remove("TUMULUS_ZEAL"),
+        };
+        let output = command.output().expect("a process");
+        let printed = String::from_utf8_lossy(&output.stdout);
+        let passed = output.status.success() && printed.contains("1 passed");
+        assert!(passed, "{}\n{printed}\n{}", output.status, String::from_utf8_lossy(&output.stderr));
+    }
 }
 
 #[cfg(doctest)]

@@ -5,7 +5,10 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tumulus_heap::{Collector, Gc, Heap, Trace, Zeal};
-use tumulus_tests::{Ledger, Token, calm_heap, expect_sound};
+use tumulus_tests::{Ledger, Token, calm_heap, expect_sound, scaled};
+
+/// So many elements do not fit a cell.
+const LONG: usize = scaled(400, 150);
 
 #[derive(Trace)]
 struct Small(Token);
@@ -22,7 +25,7 @@ struct Large {
     payload: [u64; 400],
 }
 
-/// One object of each shape, with `4 + 3 + 400` tokens.
+/// One object of each shape, with `4 + 3 + LONG` tokens.
 #[derive(Trace)]
 struct Mixed {
     small: Gc<Small>,
@@ -33,7 +36,7 @@ struct Mixed {
     long_slice: Gc<[Token]>,
 }
 
-const TOKENS: usize = 4 + 3 + 400;
+const TOKENS: usize = 4 + 3 + LONG;
 
 fn mixed(heap: &mut Heap, ledger: &Ledger) -> Gc<Mixed> {
     let mixed = Mixed {
@@ -42,7 +45,7 @@ fn mixed(heap: &mut Heap, ledger: &Ledger) -> Gc<Mixed> {
         boxed: heap.alloc(Box::new(Small(ledger.token()))),
         large: heap.alloc(Large { token: ledger.token(), payload: [3; 400] }),
         slice: heap.alloc_slice_with(3, |_| ledger.token()),
-        long_slice: heap.alloc_slice_with(400, |_| ledger.token()),
+        long_slice: heap.alloc_slice_with(LONG, |_| ledger.token()),
     };
     heap.get_mut(mixed.linked).next = Some(mixed.linked);
     heap.alloc(mixed)
@@ -59,41 +62,43 @@ fn is_whole(heap: &Heap, mixed: Gc<Mixed>, ledger: &Ledger) -> bool {
 
 #[test]
 fn by_a_full_collection() {
+    const COUNT: usize = scaled(60, 8);
     let ledger = Ledger::new();
     let mut heap = Heap::new();
-    let mut kept: Vec<Gc<Mixed>> = (0..60).map(|_| mixed(&mut heap, &ledger)).collect();
-    for rest in [30, 7, 7, 1, 0] {
+    let mut kept: Vec<Gc<Mixed>> = (0..COUNT).map(|_| mixed(&mut heap, &ledger)).collect();
+    for rest in [COUNT / 2, COUNT / 8, COUNT / 8, 1, 0] {
         kept.truncate(rest);
         heap.collect(&kept);
-        ledger.expect_dropped((60 - rest) * TOKENS);
+        ledger.expect_dropped((COUNT - rest) * TOKENS);
         assert!(kept.iter().all(|&gc| is_whole(&heap, gc, &ledger)));
     }
-    assert_eq!(heap.statistics().freed_objects, 60 * 7);
+    assert_eq!(heap.statistics().freed_objects, COUNT as u64 * 7);
     drop(heap);
     ledger.expect_all_dropped();
 }
 
 #[test]
 fn by_a_minor_collection_if_young_and_by_the_next_full_one_if_old() {
+    const COUNT: usize = scaled(20, 4);
     let ledger = Ledger::new();
     let mut heap = Heap::new();
-    let old: Vec<Gc<Mixed>> = (0..20).map(|_| mixed(&mut heap, &ledger)).collect();
+    let old: Vec<Gc<Mixed>> = (0..COUNT).map(|_| mixed(&mut heap, &ledger)).collect();
     heap.collect_minor(&old);
-    for _ in 0..20 {
+    for _ in 0..COUNT {
         mixed(&mut heap, &ledger);
     }
     heap.collect_minor(&());
-    ledger.expect_dropped(20 * TOKENS);
+    ledger.expect_dropped(COUNT * TOKENS);
     assert!(old.iter().all(|&gc| is_whole(&heap, gc, &ledger)));
-    heap.collect(&old[..5]);
-    ledger.expect_dropped(35 * TOKENS);
+    heap.collect(&old[..COUNT / 4]);
+    ledger.expect_dropped((2 * COUNT - COUNT / 4) * TOKENS);
     drop(heap);
     ledger.expect_all_dropped();
 }
 
 #[test]
 fn by_the_end_of_the_heap_whatever_it_went_through() {
-    for collections in 0..4 {
+    for collections in 0..scaled(4, 3) {
         let ledger = Ledger::new();
         let mut heap = Heap::new();
         let mut kept = Vec::new();
@@ -114,7 +119,7 @@ fn by_the_end_of_a_heap_that_never_collects() {
     let ledger = Ledger::new();
     let mut heap = Heap::builder().collector(Collector::None).build();
     let first = mixed(&mut heap, &ledger);
-    for _ in 0..10 {
+    for _ in 0..scaled(10, 2) {
         mixed(&mut heap, &ledger);
         heap.safepoint(&());
         heap.collect(&());
@@ -151,11 +156,12 @@ fn never_by_being_replaced_or_moved_out_of_an_object() {
 fn cycles_die_whole() {
     let ledger = Ledger::new();
     let mut heap = Heap::new();
-    let ring: Vec<Gc<Linked>> = (0..1_000).map(|_| heap.alloc(Linked { token: ledger.token(), next: None })).collect();
+    let ring: Vec<Gc<Linked>> =
+        (0..scaled(1_000, 60)).map(|_| heap.alloc(Linked { token: ledger.token(), next: None })).collect();
     for n in 0..ring.len() {
         heap.get_mut(ring[n]).next = Some(ring[(n + 1) % ring.len()]);
     }
-    heap.collect(&ring[500]);
+    heap.collect(&ring[ring.len() / 2]);
     ledger.expect_dropped(0);
     heap.collect(&());
     ledger.expect_all_dropped();
@@ -221,6 +227,7 @@ fn memory_that_objects_own_is_freed() {
 
 /// Builds, collects and drops a list that would overflow any stack if it were followed by calls.
 #[test]
+#[cfg_attr(miri, ignore = "takes days")]
 fn ten_million_nodes_in_a_row_on_a_small_stack() {
     const NODES: usize = 10_000_000;
 
@@ -262,16 +269,18 @@ fn ten_million_nodes_in_a_row_on_a_small_stack() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "takes an hour")]
 fn under_every_zeal_at_once() {
+    const COUNT: usize = 12;
     let ledger = Ledger::new();
     let mut heap = Heap::builder().zeal("all,no-reuse".parse::<Zeal>().unwrap()).build();
     let mut kept = Vec::new();
-    for _ in 0..12 {
+    for _ in 0..COUNT {
         kept.push(mixed(&mut heap, &ledger));
         mixed(&mut heap, &ledger);
         heap.safepoint(&kept);
     }
-    ledger.expect_dropped(12 * TOKENS);
+    ledger.expect_dropped(COUNT * TOKENS);
     expect_sound(&heap);
     drop(heap);
     ledger.expect_all_dropped();

@@ -6,7 +6,7 @@
 use proptest::prelude::*;
 use std::fmt::Debug;
 use tumulus_heap::{AnyGc, Gc, HandleError, Heap, Object, Zeal};
-use tumulus_tests::{calm_heap, cases, expect_error, expect_sound, panic_words, place};
+use tumulus_tests::{calm_heap, cases, expect_error, expect_sound, panic_words, place, scaled};
 
 #[track_caller]
 fn expect_foreign<T: Object + ?Sized + Debug>(heap: &mut Heap, gc: Gc<T>) {
@@ -26,17 +26,18 @@ fn expect_foreign<T: Object + ?Sized + Debug>(heap: &mut Heap, gc: Gc<T>) {
 
 #[test]
 fn an_index_in_range_where_an_object_of_the_same_type_lives() {
+    const COUNT: usize = scaled(3_000, 12);
     let (mut here, mut there) = (Heap::new(), Heap::new());
-    let ours: Vec<Gc<u64>> = (0..3_000).map(|n| here.alloc(n)).collect();
-    let theirs: Vec<Gc<u64>> = (0..3_000).map(|n| there.alloc(n + 1_000_000)).collect();
+    let ours: Vec<Gc<u64>> = (0..COUNT as u64).map(|n| here.alloc(n)).collect();
+    let theirs: Vec<Gc<u64>> = (0..COUNT as u64).map(|n| there.alloc(n + 1_000_000)).collect();
     let shared = ours.iter().filter(|&&gc| theirs.iter().any(|&other| place(gc).0 == place(other).0)).count();
     assert!(shared > 0, "the heaps share no index, so that this test shows nothing");
     for (&our, &their) in ours.iter().zip(&theirs) {
         assert!(here.try_get(their).is_err() && there.try_get(our).is_err());
     }
     expect_foreign(&mut here, theirs[0]);
-    expect_foreign(&mut there, ours[2_999]);
-    for n in 0..3_000 {
+    expect_foreign(&mut there, ours[COUNT - 1]);
+    for n in 0..COUNT {
         assert_eq!((here[ours[n]], there[theirs[n]]), (n as u64, n as u64 + 1_000_000));
     }
     let words = panic_words(|| here[theirs[7]]);
@@ -48,7 +49,7 @@ fn an_index_in_range_where_an_object_of_the_same_type_lives() {
 fn an_index_beyond_all_that_this_heap_has_used() {
     let (mut here, mut there) = (Heap::new(), calm_heap());
     let ours = here.alloc(1_u64);
-    let theirs: Vec<Gc<u64>> = (0..200_000).map(|n| there.alloc(n)).collect();
+    let theirs: Vec<Gc<u64>> = (0..scaled(200_000, 3_000) as u64).map(|n| there.alloc(n)).collect();
     for &gc in theirs.iter().step_by(997).chain(theirs.last()) {
         expect_foreign(&mut here, gc);
     }
@@ -60,10 +61,10 @@ fn an_index_beyond_all_that_this_heap_has_used() {
 fn an_index_where_this_heap_has_cells_of_another_size() {
     // Each heap begins with another size, so that what they fill first are the first pages.
     let (mut small, mut large) = (Heap::new(), Heap::new());
-    let larges: Vec<Gc<[u64; 200]>> = (0..100).map(|n| large.alloc([n; 200])).collect();
-    let smalls: Vec<Gc<u64>> = (0..5_000).map(|n| small.alloc(n)).collect();
-    let middles: Vec<Gc<[u64; 5]>> = (0..1_000).map(|n| small.alloc([n; 5])).collect();
-    let slices: Vec<Gc<[u32]>> = (1..200).map(|n| small.alloc_slice_with(n, |_| n as u32)).collect();
+    let larges: Vec<Gc<[u64; 200]>> = (0..scaled(100, 12) as u64).map(|n| large.alloc([n; 200])).collect();
+    let smalls: Vec<Gc<u64>> = (0..scaled(5_000, 1_100) as u64).map(|n| small.alloc(n)).collect();
+    let middles: Vec<Gc<[u64; 5]>> = (0..scaled(1_000, 100) as u64).map(|n| small.alloc([n; 5])).collect();
+    let slices: Vec<Gc<[u32]>> = (1..scaled(200, 30)).map(|n| small.alloc_slice_with(n, |_| n as u32)).collect();
     for &gc in &smalls {
         assert!(large.try_get(gc).is_err());
     }
@@ -78,8 +79,8 @@ fn an_index_where_this_heap_has_cells_of_another_size() {
     }
     expect_foreign(&mut large, smalls[1]);
     expect_foreign(&mut large, middles[1]);
-    expect_foreign(&mut large, slices[100]);
-    expect_foreign(&mut small, larges[99]);
+    expect_foreign(&mut large, slices[slices.len() / 2]);
+    expect_foreign(&mut small, larges[larges.len() - 1]);
     assert!(larges.iter().enumerate().all(|(n, &gc)| large[gc] == [n as u64; 200]));
 }
 
@@ -91,7 +92,7 @@ fn handles_of_a_heap_that_is_gone() {
     };
     let mut heap = Heap::new();
     expect_foreign(&mut heap, number);
-    for n in 0..100 {
+    for n in 0..scaled(100, 3) {
         heap.alloc(n);
         heap.alloc_str("here");
         heap.alloc_with(|| [2_u8; 10_000]);
@@ -296,7 +297,7 @@ proptest! {
 
     #[test]
     fn no_handle_leads_to_another_object_whatever_the_objects_hold(
-        steps in prop::collection::vec(step(), 1..60),
+        steps in prop::collection::vec(step(), 1..scaled(60, 8)),
         retention in prop_oneof![Just(0_usize), Just(1 << 20)],
     ) {
         let new_heap = || Heap::builder().zeal(Zeal::none()).page_retention(retention).build();

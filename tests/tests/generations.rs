@@ -4,7 +4,7 @@
 //! Each of these programs runs without zeal and with a second search of the heap after each marking.
 
 use tumulus_heap::{AnyGc, Budget, Gc, Heap, Trace, Zeal};
-use tumulus_tests::{Ledger, Token, expect_sound};
+use tumulus_tests::{Ledger, Token, expect_sound, scaled};
 
 #[derive(Trace)]
 struct Node {
@@ -19,7 +19,8 @@ fn node(heap: &mut Heap, ledger: &Ledger) -> Gc<Node> {
 
 /// Runs a program in a heap of each kind.
 fn in_each_heap(program: impl Fn(&mut Heap, &Ledger)) {
-    for zeal in ["none", "recheck", "recheck,verify,poison", "recheck,no-reuse"] {
+    // Miri takes seconds to verify a heap.
+    for zeal in ["none", "recheck", "recheck,no-reuse", "recheck,verify,poison"].into_iter().take(scaled(4, 2)) {
         let ledger = Ledger::new();
         let mut heap = Heap::builder().zeal(zeal.parse::<Zeal>().unwrap()).build();
         program(&mut heap, &ledger);
@@ -55,10 +56,11 @@ fn a_young_object_that_an_old_one_was_given() {
 #[test]
 fn a_young_object_in_an_old_root_slice_and_large_object() {
     in_each_heap(|heap, ledger| {
+        const LONG: usize = scaled(5_000, 300);
         let root = node(heap, ledger);
         let root = heap.root(root);
         let slice = heap.alloc_slice::<Option<Gc<Node>>>(&[None; 5]);
-        let long_slice = heap.alloc_slice::<Option<Gc<Node>>>(&vec![None; 5_000]);
+        let long_slice = heap.alloc_slice::<Option<Gc<Node>>>(&vec![None; LONG]);
         let large = heap.alloc_with(|| [None::<Gc<Node>>; 1_000]);
         let table: Gc<Vec<AnyGc>> = heap.alloc(Vec::new());
         let all = (slice, long_slice, large, table);
@@ -67,7 +69,7 @@ fn a_young_object_in_an_old_root_slice_and_large_object() {
             let young: Vec<Gc<Node>> = (0..6).map(|_| node(heap, ledger)).collect();
             heap[&root].left = Some(young[0]);
             heap[slice][round] = Some(young[1]);
-            heap.get_mut(long_slice)[4_999 - round] = Some(young[2]);
+            heap.get_mut(long_slice)[LONG - 1 - round] = Some(young[2]);
             heap[large][round * 100] = Some(young[3]);
             heap.get_mut(table).push(young[4].erase());
             heap.collect_minor(&all);
@@ -82,10 +84,11 @@ fn a_young_object_in_an_old_root_slice_and_large_object() {
 #[test]
 fn a_whole_young_graph_behind_one_old_object() {
     in_each_heap(|heap, ledger| {
+        const LEN: usize = scaled(500, 40);
         let old = node(heap, ledger);
         heap.collect_minor(&old);
         let mut last = old;
-        for n in 0..500 {
+        for n in 0..LEN {
             let next = node(heap, ledger);
             let side = node(heap, ledger);
             if n % 2 == 0 {
@@ -96,12 +99,12 @@ fn a_whole_young_graph_behind_one_old_object() {
         }
         heap.get_mut(last).right = Some(old);
         heap.collect_minor(&old);
-        ledger.expect_dropped(250);
+        ledger.expect_dropped(LEN / 2);
         heap.get_mut(old).left = None;
         heap.collect_minor(&old);
-        ledger.expect_dropped(250);
+        ledger.expect_dropped(LEN / 2);
         heap.collect(&old);
-        ledger.expect_dropped(1_000);
+        ledger.expect_dropped(2 * LEN);
     });
 }
 
@@ -125,6 +128,7 @@ fn old_garbage_waits_for_a_full_collection() {
 
 #[test]
 fn an_object_that_was_written_to_and_dies() {
+    const NEXT: usize = scaled(600, 40);
     in_each_heap(|heap, ledger| {
         let dies = node(heap, ledger);
         heap.collect(&dies);
@@ -137,11 +141,11 @@ fn an_object_that_was_written_to_and_dies() {
         heap.collect(&());
         ledger.expect_dropped(2);
         // Its cell goes to another object, which is young.
-        let next: Vec<Gc<Node>> = (0..600).map(|_| node(heap, ledger)).collect();
+        let next: Vec<Gc<Node>> = (0..NEXT).map(|_| node(heap, ledger)).collect();
         let kept = node(heap, ledger);
         heap.get_mut(next[0]).left = Some(kept);
         heap.collect_minor(&next[0]);
-        ledger.expect_dropped(2 + 599);
+        ledger.expect_dropped(2 + NEXT - 1);
         assert!(heap.contains(kept));
     });
 }
@@ -149,9 +153,10 @@ fn an_object_that_was_written_to_and_dies() {
 #[test]
 fn an_object_that_is_written_to_many_times() {
     in_each_heap(|heap, ledger| {
+        const ROUNDS: usize = scaled(50, 3);
         let old = node(heap, ledger);
         heap.collect(&old);
-        for round in 0..50 {
+        for round in 0..ROUNDS {
             for _ in 0..20 {
                 let young = node(heap, ledger);
                 heap.get_mut(old).left = Some(young);
@@ -163,7 +168,7 @@ fn an_object_that_is_written_to_many_times() {
             ledger.expect_dropped(19 * (round + 1));
         }
         heap.collect(&old);
-        ledger.expect_dropped(19 * 50 + 49);
+        ledger.expect_dropped(20 * ROUNDS - 1);
     });
 }
 
@@ -183,9 +188,10 @@ fn what_is_read_is_not_remembered() {
 #[test]
 fn handles_that_change_places_between_generations() {
     in_each_heap(|heap, ledger| {
+        const ROUNDS: usize = scaled(40, 7);
         let (a, b) = (node(heap, ledger), node(heap, ledger));
         heap.collect(&(a, b));
-        for round in 0..40 {
+        for round in 0..ROUNDS {
             let young = node(heap, ledger);
             heap.get_mut(a).left = Some(young);
             if round % 3 == 0 {
@@ -198,7 +204,7 @@ fn handles_that_change_places_between_generations() {
             assert!(heap.contains(young), "round {round}");
         }
         heap.collect(&(a, b));
-        ledger.expect_dropped(39);
+        ledger.expect_dropped(ROUNDS - 1);
     });
 }
 
@@ -223,6 +229,7 @@ fn temporaries_of_a_scope_are_roots_of_minor_collections() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "takes hours")]
 fn safepoints_collect_what_is_young_and_now_and_then_everything() {
     let ledger = Ledger::new();
     let mut heap = Heap::builder()
@@ -253,6 +260,7 @@ fn safepoints_collect_what_is_young_and_now_and_then_everything() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "takes hours")]
 fn a_nursery_of_nothing_makes_every_collection_a_full_one() {
     let mut heap =
         Heap::builder().nursery(0).min_heap(64 << 10).pause_budget(Budget::work(6_000)).zeal(Zeal::none()).build();

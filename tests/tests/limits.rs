@@ -6,7 +6,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 use tumulus_heap::{AllocErrorKind, BuildError, Gc, Heap, NearLimit, Trace, Zeal};
-use tumulus_tests::{Ledger, expect_error, expect_sound, panic_words};
+use tumulus_tests::{Ledger, expect_error, expect_sound, panic_words, scaled};
 
 fn limited(bytes: usize) -> Heap {
     Heap::builder().limit(bytes).zeal(Zeal::none()).build()
@@ -23,7 +23,7 @@ fn fill(heap: &mut Heap) -> Vec<Gc<[u64; 15]>> {
 
 #[test]
 fn counts_committed_bytes_and_is_never_exceeded() {
-    for limit in [0, 1, 16 << 10, (16 << 10) - 1, 100_000, 1 << 20] {
+    for limit in [0, 1, 16 << 10, (16 << 10) - 1, 100_000, 1 << 20].into_iter().take(scaled(6, 4)) {
         let mut heap = limited(limit);
         let made = fill(&mut heap);
         let statistics = heap.statistics();
@@ -108,6 +108,7 @@ fn slices_and_strings_meet_it_too() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "takes hours")]
 fn a_collection_makes_room_again() {
     let mut heap = limited(256 << 10);
     for _ in 0..5 {
@@ -129,6 +130,7 @@ fn a_collection_makes_room_again() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "takes hours")]
 fn one_that_is_set_below_what_is_used_stops_growth_only() {
     let mut heap = limited(usize::MAX);
     let kept: Vec<Gc<[u64; 15]>> = (0..1_000).map(|n| heap.alloc([n; 15])).collect();
@@ -164,6 +166,10 @@ fn the_near_limit_callback_may_raise_it() {
         assert_eq!(limits, [32 << 10, 64 << 10, 96 << 10]);
         assert!(told.iter().all(|near| near.used <= near.limit && near.used + near.requested > near.limit));
     }
+    if cfg!(miri) {
+        // Half a million elements take minutes.
+        return;
+    }
     // A large object may need to ask several times; less than enough is not enough.
     let mut heap = limited(0);
     heap.on_near_limit(|near| if near.limit < 1 << 20 { near.limit + (64 << 10) } else { 0 });
@@ -183,6 +189,7 @@ fn the_callback_is_not_asked_when_there_is_room() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "takes hours")]
 fn alloc_or_collect_collects_once_there_is_no_room() {
     #[derive(Trace)]
     struct Link {
@@ -216,6 +223,7 @@ fn alloc_or_collect_collects_once_there_is_no_room() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "takes hours")]
 fn garbage_in_a_loop_never_gets_there() {
     for zeal in [Zeal::none(), "every=100,poison".parse().unwrap()] {
         let mut heap = Heap::builder().limit(1 << 20).zeal(zeal).build();
@@ -241,6 +249,7 @@ fn garbage_in_a_loop_never_gets_there() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "takes hours")]
 fn large_garbage_in_a_loop_never_gets_there() {
     let mut heap = limited(1 << 20);
     let keep = heap.alloc_slice(&[1_u8; 300_000]);
@@ -254,6 +263,7 @@ fn large_garbage_in_a_loop_never_gets_there() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "takes hours")]
 fn after_a_failure_the_next_safepoint_collects() {
     let mut heap = limited(256 << 10);
     fill(&mut heap);
@@ -264,6 +274,7 @@ fn after_a_failure_the_next_safepoint_collects() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "Miri gives up where a system refuses")]
 fn a_refusal_of_the_system_is_an_error_too() {
     let mut heap = Heap::new();
     let kept = heap.alloc(1_u8);

@@ -5,7 +5,7 @@
 use proptest::prelude::*;
 use std::collections::{HashMap, HashSet};
 use tumulus_heap::{Gc, Heap, Root, Trace, Zeal};
-use tumulus_tests::{Ledger, Token, cases, expect_sound};
+use tumulus_tests::{Ledger, Token, cases, expect_sound, scaled};
 
 #[derive(Trace)]
 struct Node {
@@ -71,10 +71,10 @@ fn plain() -> impl Strategy<Value = Step> {
     let number = any::<usize>;
     prop_oneof![
         6 => prop::collection::vec(number(), 0..4).prop_map(|edges| Step::Alloc { edges }),
-        1 => (1..200_usize).prop_map(|count| Step::AllocMany { count }),
+        1 => (1..scaled(200, 8)).prop_map(|count| Step::AllocMany { count }),
         6 => (number(), number(), number()).prop_map(|(from, at, to)| Step::Link { from, at, to }),
         2 => (number(), number()).prop_map(|(from, at)| Step::Unlink { from, at }),
-        2 => (number(), 1..400_usize, number()).prop_map(|(from, len, to)| Step::LinkSlice { from, len, to }),
+        2 => (number(), 1..scaled(400, 300), number()).prop_map(|(from, len, to)| Step::LinkSlice { from, len, to }),
         1 => (number(), number()).prop_map(|(a, b)| Step::Swap { a, b }),
         2 => number().prop_map(|of| Step::Root { of }),
         2 => number().prop_map(|which| Step::Unroot { which }),
@@ -88,7 +88,7 @@ fn plain() -> impl Strategy<Value = Step> {
 
 fn step() -> impl Strategy<Value = Step> {
     plain().prop_recursive(3, 60, 20, |inner| {
-        let body = prop::collection::vec(inner, 1..20);
+        let body = prop::collection::vec(inner, 1..scaled(20, 4));
         prop_oneof![
             2 => body.clone().prop_map(|body| Step::Scope { body }),
             1 => body.prop_map(|body| Step::Unwind { body }),
@@ -354,7 +354,7 @@ proptest! {
     #![proptest_config(cases(200))]
 
     #[test]
-    fn what_is_alive_is_what_can_be_reached(steps in prop::collection::vec(step(), 1..60)) {
+    fn what_is_alive_is_what_can_be_reached(steps in prop::collection::vec(step(), 1..scaled(60, 10))) {
         run(&steps, None);
     }
 }
@@ -363,7 +363,7 @@ proptest! {
     #![proptest_config(cases(48))]
 
     #[test]
-    fn under_all_zeal_too(steps in prop::collection::vec(step(), 1..40), minor in any::<bool>()) {
+    fn under_all_zeal_too(steps in prop::collection::vec(step(), 1..scaled(40, 5)), minor in any::<bool>()) {
         run(&steps, Some(if minor { "all,minor" } else { "all,no-reuse" }));
     }
 }

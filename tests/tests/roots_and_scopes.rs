@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use tumulus_heap::{Gc, Heap, Root, RootError, Trace};
-use tumulus_tests::{Ledger, Token, expect_sound, panic_words};
+use tumulus_tests::{Ledger, Token, expect_sound, panic_words, scaled};
 
 #[test]
 fn a_root_keeps_its_object_until_the_last_clone_is_gone() {
@@ -26,10 +26,11 @@ fn a_root_keeps_its_object_until_the_last_clone_is_gone() {
 
 #[test]
 fn roots_come_and_go_in_any_order() {
+    const STEPS: usize = scaled(20_000, 400);
     let mut heap = Heap::new();
     let mut roots: Vec<(usize, Root<usize>)> = Vec::new();
     let mut state = 1_u64;
-    for n in 0..20_000 {
+    for n in 0..STEPS {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
         let pick = (state >> 33) as usize;
         match pick % 5 {
@@ -44,7 +45,7 @@ fn roots_come_and_go_in_any_order() {
             3 | 4 if !roots.is_empty() => drop(roots.swap_remove(pick % roots.len())),
             _ => {}
         }
-        if n % 2_000 == 0 {
+        if n % (STEPS / 10) == 0 {
             heap.collect(&());
             assert_eq!(heap.statistics().roots, roots.len());
             let distinct: HashSet<usize> = roots.iter().map(|(n, _)| *n).collect();
@@ -253,10 +254,11 @@ fn recursion_roots_its_temporaries_by_scopes() {
         })
     }
     let mut heap = Heap::new();
-    let sum = build(&mut heap, 8);
-    assert_eq!(heap[sum].0, 256);
+    let depth = scaled(8, 6) as u32;
+    let sum = build(&mut heap, depth);
+    assert_eq!(heap[sum].0, 1 << depth);
     heap.collect(&sum);
-    assert_eq!(heap.statistics().live_objects, 511);
+    assert_eq!(heap.statistics().live_objects, (2 << depth) - 1);
 }
 
 #[test]

@@ -7,7 +7,10 @@
 use std::any::type_name;
 use std::fmt::Debug;
 use tumulus_heap::{Gc, HandleError, Heap, Object, RootError, Trace, Zeal};
-use tumulus_tests::{calm_heap, expect_error, expect_sound, panic_words, place};
+use tumulus_tests::{calm_heap, expect_error, expect_sound, panic_words, place, scaled};
+
+/// Enough of them to fill pages; under Miri, to be in one.
+const MANY: usize = scaled(5_000, 40);
 
 #[derive(Debug, PartialEq, Trace)]
 struct Point {
@@ -100,15 +103,15 @@ fn its_cell_holds_an_object_of_another_type_of_the_same_size() {
 #[test]
 fn its_page_was_emptied_and_reused() {
     let mut heap = calm_heap();
-    let lost: Vec<Gc<Point>> = (0..5_000).map(|n| heap.alloc(Point { x: n, y: n })).collect();
+    let lost: Vec<Gc<Point>> = (0..MANY as u64).map(|n| heap.alloc(Point { x: n, y: n })).collect();
     heap.collect(&());
-    let decoys: Vec<Gc<Decoy>> = (0..5_000).map(|_| heap.alloc(decoy())).collect();
+    let decoys: Vec<Gc<Decoy>> = (0..MANY).map(|_| heap.alloc(decoy())).collect();
     let taken: std::collections::HashSet<u32> = decoys.iter().map(|&gc| place(gc).0).collect();
     let retaken = lost.iter().filter(|&&gc| taken.contains(&place(gc).0)).count();
-    assert!(retaken > 4_000, "the pages were not reused: {retaken} of 5000 cells");
+    assert!(retaken > MANY / 5 * 4, "the pages were not reused: {retaken} of {MANY} cells");
     assert!(lost.iter().all(|&gc| heap.try_get(gc).is_err() && heap.try_get_mut(gc).is_err()));
     expect_collected(&mut heap, lost[0]);
-    expect_collected(&mut heap, lost[4_999]);
+    expect_collected(&mut heap, lost[MANY - 1]);
     assert!(decoys.iter().all(|&gc| heap[gc] == decoy()));
     expect_sound(&heap);
 }
@@ -116,10 +119,10 @@ fn its_page_was_emptied_and_reused() {
 #[test]
 fn the_heap_shrank() {
     let mut heap = Heap::builder().zeal(Zeal::none()).page_retention(0).build();
-    let lost: Vec<Gc<Point>> = (0..5_000).map(|n| heap.alloc(Point { x: n, y: n })).collect();
+    let lost: Vec<Gc<Point>> = (0..MANY as u64).map(|n| heap.alloc(Point { x: n, y: n })).collect();
     heap.collect(&());
     assert_eq!(heap.statistics().committed_bytes, 0);
-    for &gc in [&lost[0], &lost[2_500], &lost[4_999]] {
+    for &gc in [&lost[0], &lost[MANY / 2], &lost[MANY - 1]] {
         expect_collected(&mut heap, gc);
     }
     // What was given back can be taken again.
@@ -131,9 +134,10 @@ fn the_heap_shrank() {
 
 #[test]
 fn a_slice_a_string_and_a_large_object_say_the_same() {
+    const LONG: usize = scaled(100_000, 3_000);
     let mut heap = calm_heap();
     let slice = heap.alloc_slice(&[1_u32, 2, 3]);
-    let long_slice = heap.alloc_slice(&[7_u8; 100_000]);
+    let long_slice = heap.alloc_slice(&[7_u8; LONG]);
     let text = heap.alloc_str("gone");
     let large = heap.alloc_with(|| [9_u64; 1_000]);
     let nothing = heap.alloc(());
@@ -145,7 +149,7 @@ fn a_slice_a_string_and_a_large_object_say_the_same() {
         expect_collected(&mut heap, large);
         expect_collected(&mut heap, nothing);
         heap.alloc_slice(&[4_u32, 5, 6]);
-        heap.alloc_slice(&[8_u8; 100_000]);
+        heap.alloc_slice(&[8_u8; LONG]);
         heap.alloc_str("here");
         heap.alloc_with(|| [1_u64; 1_000]);
         heap.alloc(());
@@ -157,7 +161,7 @@ fn a_cell_that_changes_hands_a_thousand_times_answers_to_its_last_handle_only() 
     let mut heap = calm_heap();
     let first = heap.alloc(0_u64);
     let mut stale = vec![first];
-    for n in 1..1_000 {
+    for n in 1..scaled(1_000, 20) as u64 {
         heap.collect(&());
         let gc = heap.alloc(n);
         assert_eq!(place(gc).0, place(first).0, "the cell was not reused");

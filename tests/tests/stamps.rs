@@ -2,13 +2,14 @@
 //! that says so. All in one test, as there is no way back.
 
 use tumulus_heap::{AllocErrorKind, Gc, Heap, HeapError, hooks};
-use tumulus_tests::{Ledger, Token, calm_heap, expect_sound, panic_words};
+use tumulus_tests::{Ledger, Token, calm_heap, expect_sound, panic_words, scaled};
 
 #[test]
 fn the_end_of_the_stamps_ends_allocation_and_nothing_else() {
+    const HALF: usize = scaled(1_000, 50);
     let ledger = Ledger::new();
     let mut heap = calm_heap();
-    let keep: Vec<Gc<(Token, u64)>> = (0..2_000).map(|n| heap.alloc((ledger.token(), n))).collect();
+    let keep: Vec<Gc<(Token, u64)>> = (0..2 * HALF as u64).map(|n| heap.alloc((ledger.token(), n))).collect();
     let node: Gc<Option<Gc<u32>>> = heap.alloc(None);
     let mut idle = calm_heap();
     let early = idle.alloc(1_u8);
@@ -41,15 +42,15 @@ fn the_end_of_the_stamps_ends_allocation_and_nothing_else() {
     let number = last.unwrap();
     assert_eq!(heap[number], collections - 1);
     heap.collect_minor(&(&keep, node));
-    heap.collect(&(&keep[..1_000], node));
-    ledger.expect_dropped(1_000);
-    assert!(keep[..1_000].iter().enumerate().all(|(n, &gc)| heap[gc].1 == n as u64));
-    assert!(keep[1_000..].iter().all(|&gc| heap.try_get(gc).is_err()));
+    heap.collect(&(&keep[..HALF], node));
+    ledger.expect_dropped(HALF);
+    assert!(keep[..HALF].iter().enumerate().all(|(n, &gc)| heap[gc].1 == n as u64));
+    assert!(keep[HALF..].iter().all(|&gc| heap.try_get(gc).is_err()));
     heap.get_mut(keep[0]).1 = 77;
     assert_eq!(heap[keep[0]].1, 77);
     let root = heap.root(keep[1]);
     heap.collect(&());
-    ledger.expect_dropped(1_999);
+    ledger.expect_dropped(2 * HALF - 1);
     assert_eq!(heap[&root].1, 1);
     assert!(heap.try_get(keep[0]).unwrap_err().to_string().contains("was collected"));
     assert!(heap.try_get(early).unwrap_err().to_string().contains("another heap"));

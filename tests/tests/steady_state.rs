@@ -85,6 +85,7 @@ fn the_counter_counts() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "takes hours")]
 fn collections_of_a_random_graph() {
     const COUNT: usize = 100_000;
     let mut random = Random(1);
@@ -122,6 +123,7 @@ fn collections_of_a_random_graph() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "takes hours")]
 fn a_thousand_cycles_driven_by_safepoints() {
     const LIVE: usize = 500;
     let mut random = Random(7);

@@ -3,7 +3,7 @@
 
 use std::sync::Barrier;
 use tumulus_heap::{AnyGc, Gc, Heap, HeapError, Trace};
-use tumulus_tests::{Ledger, Token, expect_sound};
+use tumulus_tests::{Ledger, Token, expect_sound, scaled};
 
 #[derive(Trace)]
 struct Node<const N: usize> {
@@ -16,7 +16,7 @@ struct Node<const N: usize> {
 fn work<const N: usize>(heap: &mut Heap, ledger: &Ledger, seed: u32) -> (Gc<Node<N>>, usize) {
     let mut list = None;
     let mut len = 0;
-    for n in 0..120 {
+    for n in 0..scaled(120, 12) as u32 {
         let payload = [seed.wrapping_add(n); N];
         let node = heap.alloc(Node { token: ledger.token(), next: list, payload });
         if n % 3 == 0 {
@@ -45,12 +45,12 @@ fn check<const N: usize>(heap: &Heap, list: Gc<Node<N>>, len: usize, seed: u32) 
 
 #[test]
 fn many_threads_with_heaps_of_their_own() {
-    const THREADS: u32 = 8;
+    const THREADS: u32 = scaled(8, 3) as u32;
     fn life<const A: usize, const B: usize>(seed: u32, barrier: &Barrier) -> Vec<AnyGc> {
         barrier.wait();
         let ledger = Ledger::new();
         let mut left = Vec::new();
-        for round in 0..4 {
+        for round in 0..scaled(4, 1) as u32 {
             let seed = seed + round;
             let mut heap = Heap::new();
             let (a, a_len) = work::<A>(&mut heap, &ledger, seed);
@@ -89,8 +89,9 @@ fn many_threads_with_heaps_of_their_own() {
 
 #[test]
 fn a_hundred_heaps_in_one_thread() {
+    const HEAPS: usize = scaled(100, 5);
     let ledger = Ledger::new();
-    let mut heaps: Vec<(Heap, Gc<Vec<Gc<Token>>>)> = (0..100)
+    let mut heaps: Vec<(Heap, Gc<Vec<Gc<Token>>>)> = (0..HEAPS)
         .map(|_| {
             let mut heap = Heap::new();
             let table = heap.alloc(Vec::new());
@@ -117,7 +118,7 @@ fn a_hundred_heaps_in_one_thread() {
             assert_eq!(heap.contains(*other_table), n == m);
         }
     }
-    ledger.expect_dropped(4 * (0..100).sum::<usize>());
+    ledger.expect_dropped(4 * (0..HEAPS).sum::<usize>());
     // In no order in particular.
     while !heaps.is_empty() {
         heaps.swap_remove(heaps.len() / 3);
@@ -126,6 +127,7 @@ fn a_hundred_heaps_in_one_thread() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "Miri gives up where a system refuses")]
 fn more_heaps_than_the_system_has_addresses_for() {
     let mut heaps = Vec::new();
     let refused = loop {
@@ -157,11 +159,12 @@ fn more_heaps_than_the_system_has_addresses_for() {
 
 #[test]
 fn handles_pass_through_threads_and_come_home() {
+    const COUNT: usize = scaled(1_000, 30);
     let mut heap = Heap::new();
-    let handles: Vec<Gc<[u64; 2]>> = (0..1_000).map(|n| heap.alloc([n; 2])).collect();
+    let handles: Vec<Gc<[u64; 2]>> = (0..COUNT as u64).map(|n| heap.alloc([n; 2])).collect();
     let (send, receive) = std::sync::mpsc::channel();
     std::thread::scope(|scope| {
-        for chunk in handles.chunks(100) {
+        for chunk in handles.chunks(COUNT / 10) {
             let send = send.clone();
             scope.spawn(move || {
                 let mut own = Heap::new();
@@ -176,5 +179,5 @@ fn handles_pass_through_threads_and_come_home() {
     drop(send);
     let mut back: Vec<u64> = receive.into_iter().map(|gc| heap[gc][0]).collect();
     back.sort_unstable();
-    assert!(back.into_iter().eq(0..1_000));
+    assert!(back.into_iter().eq(0..COUNT as u64));
 }

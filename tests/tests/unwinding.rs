@@ -5,7 +5,7 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use tumulus_heap::{BuildError, Gc, Heap, Trace, Tracer, Zeal};
-use tumulus_tests::{Ledger, Token, calm_heap, catch, expect_sound, panic_words};
+use tumulus_tests::{Ledger, Token, calm_heap, catch, expect_sound, panic_words, scaled};
 
 /// Panics when it is dropped, if it is armed. The token says that it was.
 #[derive(Trace)]
@@ -43,9 +43,11 @@ fn mined_heap(
     heap
 }
 
+/// How many things may explode.
+const COUNT: usize = scaled(300, 8);
+
 /// Lets destructors panic in a collection, and in the drop of the heap.
 fn panics_in_drop(armed: impl Fn(usize) -> bool + Copy, make: impl Fn(&mut Heap, &Ledger, bool) + Copy) {
-    const COUNT: usize = 300;
     for minor in [false, true] {
         let ledger = Ledger::new();
         let mut heap = mined_heap(&ledger, COUNT, |heap, armed| make(heap, &ledger, armed), armed);
@@ -95,12 +97,12 @@ fn make_slice(heap: &mut Heap, ledger: &Ledger, armed: bool) {
 }
 
 fn make_long_slice(heap: &mut Heap, ledger: &Ledger, armed: bool) {
-    heap.alloc_slice_with(200, |at| Bomb::<1>::new(ledger, armed && at == 0));
+    heap.alloc_slice_with(scaled(200, 70), |at| Bomb::<1>::new(ledger, armed && at == 0));
 }
 
 #[test]
 fn a_destructor_that_panics_once() {
-    panics_in_drop(|n| n == 150, make_small);
+    panics_in_drop(|n| n == COUNT / 2, make_small);
 }
 
 #[test]
@@ -115,7 +117,7 @@ fn a_destructor_that_panics_in_every_other_object() {
 
 #[test]
 fn destructors_of_large_objects_that_panic() {
-    panics_in_drop(|n| n == 299, make_large);
+    panics_in_drop(|n| n == COUNT - 1, make_large);
     panics_in_drop(|_| true, make_large);
 }
 
@@ -141,7 +143,7 @@ fn a_closure_that_panics_instead_of_making_a_value() {
     let ledger = Ledger::new();
     let mut heap = Heap::new();
     let before = heap.alloc(ledger.token());
-    for _ in 0..100 {
+    for _ in 0..scaled(100, 3) {
         assert_eq!(panic_words(|| heap.alloc_with(|| -> Token { panic!("no value") })), "no value");
         assert_eq!(panic_words(|| heap.alloc_with(|| -> [u64; 1000] { panic!("no large value") })), "no large value");
         assert_eq!(panic_words(|| heap.try_alloc_with(|| -> [u8; 3] { panic!("no bytes") })), "no bytes");
@@ -158,11 +160,13 @@ fn a_closure_that_panics_instead_of_making_a_value() {
 /// A slice none of whose elements is left when the making of the last one panics or fails.
 #[test]
 fn a_closure_that_panics_in_the_middle_of_a_slice() {
+    // Miri takes seconds to verify a heap with poison.
+    let lens: &[usize] = if cfg!(miri) { &[1, 100] } else { &[1, 2, 10, 100, 1_000] };
     for poison in [false, true] {
-        for len in [1_usize, 2, 10, 100, 1_000] {
+        for &len in lens {
             for fails_at in [0, len / 2, len - 1] {
                 let ledger = Ledger::new();
-                let mut heap = Heap::builder().zeal(Zeal { poison, verify: true, ..Zeal::none() }).build();
+                let mut heap = Heap::builder().zeal(Zeal { poison, verify: !cfg!(miri), ..Zeal::none() }).build();
                 let neighbour = heap.alloc_slice_with(len, |_| (ledger.token(), 7_u64));
                 let make = |at| {
                     assert!(at != fails_at, "no element");

@@ -8,7 +8,7 @@
 use std::cell::Cell;
 use std::rc::Rc;
 use tumulus_heap::{AnyGc, Gc, HandleError, Heap, Trace, Tracer, Zeal};
-use tumulus_tests::{Ledger, Token, calm_heap, catch, expect_sound, panic_words};
+use tumulus_tests::{Ledger, Token, calm_heap, catch, expect_sound, panic_words, scaled};
 
 /// Collects everything, or only what is young.
 #[derive(Copy, Clone, Debug, PartialEq)]
@@ -47,7 +47,7 @@ fn a_forgotten_field_dies_with_a_clear_error() {
         assert!(matches!(heap.try_get(forgotten), Err(HandleError::Collected { .. })));
         assert!(panic_words(|| heap[forgotten].len()).contains("String behind this handle was collected"));
         // Its cell is taken again, and the handle in the object still leads nowhere.
-        for _ in 0..2_000 {
+        for _ in 0..scaled(2_000, 100) {
             heap.alloc("another".to_string());
         }
         assert!(heap.try_get(forgotten).is_err() && heap.try_get_mut(forgotten).is_err());
@@ -117,12 +117,13 @@ fn stale_and_foreign_handles_are_followed_nowhere_that_matters() {
             self.alive.trace(tracer);
         }
     }
+    const COUNT: usize = scaled(2_000, 30);
     for extent in EXTENTS {
         let ledger = Ledger::new();
         let (mut heap, mut other) = (calm_heap(), calm_heap());
         let mut pieces: Vec<AnyGc> = Vec::new();
         let mut typed = Vec::new();
-        for n in 0..2_000_u64 {
+        for n in 0..COUNT as u64 {
             typed.push(heap.alloc(n));
             pieces.push(heap.alloc([n; 4]).erase());
             pieces.push(heap.alloc_str("stale").erase());
@@ -133,7 +134,7 @@ fn stale_and_foreign_handles_are_followed_nowhere_that_matters() {
         }
         heap.collect(&());
         // What the stale handles point at now has edges, or owns things.
-        let later: Vec<Gc<Option<Gc<Token>>>> = (0..2_000)
+        let later: Vec<Gc<Option<Gc<Token>>>> = (0..COUNT)
             .map(|_| {
                 let token = heap.alloc(ledger.token());
                 heap.alloc(Some(token))
@@ -149,7 +150,7 @@ fn stale_and_foreign_handles_are_followed_nowhere_that_matters() {
         }
         ledger.expect_dropped(0);
         other.collect(&());
-        ledger.expect_dropped(2_000);
+        ledger.expect_dropped(COUNT);
         drop(heap);
         ledger.expect_all_dropped();
     }
@@ -205,7 +206,7 @@ fn panics_in_objects(extent: Extent, mut make_heap: impl FnMut() -> Heap) {
     loop {
         let (fuse, ledger) = (Fuse::default(), Ledger::new());
         let mut heap = make_heap();
-        let root = tree(&mut heap, &fuse, &ledger, 3);
+        let root = tree(&mut heap, &fuse, &ledger, scaled(3, 1) as u32);
         let garbage = tree(&mut heap, &fuse, &ledger, 1);
         heap.collect(&(root, garbage));
         let young_garbage = tree(&mut heap, &fuse, &ledger, 1);
@@ -261,7 +262,7 @@ fn a_trace_that_panics_in_an_object_abandons_a_minor_collection() {
 
 #[test]
 fn a_trace_that_panics_in_the_second_search_of_recheck_abandons_the_collection() {
-    for extent in [Extent::Full, Extent::Minor] {
+    for extent in EXTENTS.into_iter().take(scaled(2, 1)) {
         panics_in_objects(extent, || Heap::builder().zeal(Zeal { recheck: true, ..Zeal::none() }).build());
     }
 }
@@ -297,7 +298,7 @@ fn a_trace_that_panics_in_the_roots_abandons_the_collection() {
 #[test]
 fn a_safepoint_that_was_abandoned_is_made_up_for_by_the_next() {
     let ledger = Ledger::new();
-    let mut heap = Heap::builder().nursery(64 << 10).build();
+    let mut heap = Heap::builder().nursery(scaled(64 << 10, 32 << 10)).build();
     let bomb = Fuse(Rc::new(Cell::new(Some(0))));
     let mut made = 0;
     let abandoned = loop {

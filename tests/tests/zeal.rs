@@ -2,8 +2,8 @@
 
 use std::collections::HashSet;
 use std::num::NonZeroU32;
-use tumulus_heap::{Flaw, Gc, Heap, Trace, Tracer, VerifyError, Zeal};
-use tumulus_tests::{Ledger, Token, expect_sound, panic_words, place};
+use tumulus_heap::{Flaw, Gc, Heap, HeapError, Trace, Tracer, VerifyError, Zeal};
+use tumulus_tests::{Ledger, Process, Token, expect_sound, panic_words, place, scaled};
 
 fn heap_with(words: &str) -> Heap {
     Heap::builder().zeal(words.parse().unwrap()).build()
@@ -72,12 +72,12 @@ fn minor_makes_seven_of_eight_minor_ones() {
 #[test]
 fn no_reuse_never_gives_the_same_place_twice() {
     let ledger = Ledger::new();
-    for zeal in ["no-reuse", "no-reuse,poison,verify,collect"] {
+    for zeal in ["no-reuse", "no-reuse,poison,verify,collect"].into_iter().take(scaled(2, 1)) {
         let mut heap = heap_with(zeal);
         let mut places = HashSet::new();
         let mut kept: Vec<Gc<(Token, [u64; 4])>> = Vec::new();
-        for n in 0..60_usize {
-            for m in 0..40 {
+        for n in 0..scaled(60, 3) {
+            for m in 0..scaled(40, 8) {
                 let gc = heap.alloc((ledger.token(), [7; 4]));
                 assert!(places.insert(place(gc).0), "{gc:?}");
                 assert!(places.insert(place(heap.alloc_slice_with(n * m % 300, |_| 7_u8)).0));
@@ -106,6 +106,7 @@ fn without_it_places_are_reused() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "takes hours, as each byte of a page is looked at")]
 fn poison_and_verify_have_nothing_to_say_of_a_right_program() {
     #[derive(Trace)]
     struct Node {
@@ -113,11 +114,13 @@ fn poison_and_verify_have_nothing_to_say_of_a_right_program() {
         next: Option<Gc<Node>>,
         words: Vec<String>,
     }
-    for zeal in ["poison", "verify", "poison,verify", "recheck", "all", "all,minor", "all,no-reuse", "every=4,poison"] {
+    const COUNT: usize = 200;
+    let zeals = ["poison", "recheck", "all,minor", "verify", "poison,verify", "all", "all,no-reuse", "every=4,poison"];
+    for zeal in zeals {
         let ledger = Ledger::new();
         let mut heap = heap_with(zeal);
         let mut list = None;
-        for n in 0..200_usize {
+        for n in 0..COUNT {
             let words = vec![n.to_string(); n % 4];
             let node = heap.alloc(Node { token: ledger.token(), next: list, words });
             if n % 4 == 0 {
@@ -136,7 +139,7 @@ fn poison_and_verify_have_nothing_to_say_of_a_right_program() {
             list = heap[node].next;
             count += 1;
         }
-        assert_eq!(count, 50, "{zeal}");
+        assert_eq!(count, COUNT / 4, "{zeal}");
         drop(heap);
         ledger.expect_all_dropped();
     }
@@ -189,4 +192,41 @@ fn a_forgotten_root_is_found_at_the_first_safepoint() {
     }
     assert_eq!(program(&mut heap_with("none")), 3);
     assert!(panic_words(|| program(&mut heap_with("collect"))).contains("u64 behind this handle was collected"));
+}
+
+#[test]
+#[cfg_attr(miri, ignore = "starts a process")]
+fn the_environment_sets_it_for_every_heap_that_has_none_of_its_own() {
+    let test = "the_environment_sets_it_for_every_heap_that_has_none_of_its_own";
+    Process::for_test(test).zeal("poison,every=2").run(|| {
+        let collections = |mut heap: Heap| {
+            (0..10).for_each(|_| heap.safepoint(&()));
+            heap.statistics().collections
+        };
+        assert_eq!(collections(Heap::new()), 5);
+        assert_eq!(collections(Heap::builder().limit(1 << 20).build()), 5);
+        assert_eq!(collections(Heap::builder().zeal(Zeal::none()).build()), 0);
+    });
+}
+
+#[test]
+#[cfg_attr(miri, ignore = "starts a process")]
+fn a_bad_word_in_the_environment_is_named_by_every_heap_that_reads_it() {
+    let test = "a_bad_word_in_the_environment_is_named_by_every_heap_that_reads_it";
+    Process::for_test(test).zeal("poison,colect").run(|| {
+        for _ in 0..2 {
+            let error = Heap::try_new().unwrap_err();
+            assert!(matches!(error, HeapError::Zeal(_)), "{error:?}");
+            let words = error.to_string();
+            assert!(
+                words.starts_with("the environment variable TUMULUS_ZEAL: \"colect\" is not a zeal mode"),
+                "{words}"
+            );
+            assert!(words.contains("collect, every=N"), "the words that there are: {words}");
+            assert_eq!(panic_words(Heap::new), words);
+        }
+        let mut heap = Heap::builder().zeal(Zeal::none()).try_build().expect("a heap that does not read it");
+        let gc = heap.alloc(1);
+        assert_eq!(heap[gc], 1);
+    });
 }

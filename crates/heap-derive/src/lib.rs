@@ -16,6 +16,27 @@ mod derive;
 /// - `#[trace(bound = "T: MyTrait")]` on the type replaces the bounds `T: Trace` that each type parameter gets otherwise.
 ///
 /// A union is refused, as is an attribute that is not one of these.
+///
+/// # Examples
+///
+/// ```
+/// use tumulus_heap::{Gc, Heap, Trace};
+///
+/// #[derive(Trace)]
+/// enum Shape<T: 'static> {
+///     Named(Gc<str>),
+///     Group { members: Vec<Gc<Shape<T>>>, data: T },
+///     #[trace(skip)]
+///     Foreign(std::thread::ThreadId),
+/// }
+///
+/// let mut heap = Heap::new();
+/// let name = heap.alloc_str("circle");
+/// let circle = heap.alloc(Shape::<u8>::Named(name));
+/// let group = heap.alloc(Shape::Group { members: vec![circle], data: 7 });
+/// heap.collect(&group); // the group leads to the circle, and that to its name
+/// assert_eq!(&heap[name], "circle");
+/// ```
 #[proc_macro_derive(Trace, attributes(trace))]
 pub fn derive_trace(input: TokenStream) -> TokenStream {
     let input = syn::parse_macro_input!(input as syn::DeriveInput);

@@ -80,6 +80,21 @@ pub enum HandleError {
 }
 
 /// A handle in a message: its place and its stamp.
+///
+/// # Examples
+///
+/// Which of the handles that a program holds does an error speak of?
+///
+/// ```
+/// use tumulus_heap::{HandleError, Heap};
+///
+/// let mut heap = Heap::new();
+/// let gc = heap.alloc(1);
+/// heap.collect(&());
+/// let Err(HandleError::Collected { handle, .. }) = heap.try_get(gc) else { unreachable!() };
+/// assert!(handle.to_string().starts_with('#'));
+/// assert_eq!(format!("{gc:?}"), format!("Gc<i32>({handle})"));
+/// ```
 #[derive(Copy, Clone, PartialEq, Eq)]
 pub struct HandleName(pub(crate) crate::raw::Handle);
 
@@ -96,6 +111,31 @@ impl fmt::Display for HandleName {
 }
 
 /// Which bound an allocation ran into.
+///
+/// # Examples
+///
+/// An interpreter that collects where that may help, and gives up where it cannot:
+///
+/// ```
+/// use tumulus_heap::{AllocErrorKind, Gc, Heap};
+///
+/// fn array(heap: &mut Heap, roots: &[Gc<[u8]>], len: usize) -> Result<Gc<[u8]>, &'static str> {
+///     match heap.try_alloc_slice_with(len, |_| 0) {
+///         Ok(array) => Ok(array),
+///         Err(error) if error.kind == AllocErrorKind::TooLarge => Err("RangeError: invalid array length"),
+///         Err(_) => {
+///             heap.collect(roots);
+///             heap.try_alloc_slice_with(len, |_| 0).map_err(|_| "out of memory")
+///         }
+///     }
+/// }
+///
+/// let mut heap = Heap::builder().limit(1 << 20).build();
+/// assert_eq!(array(&mut heap, &[], usize::MAX), Err("RangeError: invalid array length"));
+/// let first = array(&mut heap, &[], 600_000).unwrap();
+/// assert_eq!(array(&mut heap, &[first], 600_000), Err("out of memory"));
+/// assert!(array(&mut heap, &[], 600_000).is_ok()); // the first one is garbage now
+/// ```
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum AllocErrorKind {
@@ -223,6 +263,20 @@ impl<T> fmt::Display for AllocError<T> {
 impl<T> std::error::Error for AllocError<T> {}
 
 /// Why a slice could not be built by [`try_build_slice`](crate::Heap::try_build_slice).
+///
+/// # Examples
+///
+/// ```
+/// use tumulus_heap::{BuildError, Heap};
+///
+/// let mut heap = Heap::builder().limit(64 << 10).build();
+/// let error = heap.try_build_slice(2, |at| ["1", "one"][at].parse::<u8>()).unwrap_err();
+/// assert_eq!(error.to_string(), "an element of the slice could not be made: invalid digit found in string");
+///
+/// let error = heap.try_build_slice(100_000, |at| u8::try_from(at)).unwrap_err();
+/// let BuildError::Alloc(no_room) = error else { unreachable!("no element is made before there is room") };
+/// assert_eq!((no_room.requested, no_room.limit), (100_000, 64 << 10));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum BuildError<E> {
     /// There was no room for it.
@@ -234,6 +288,23 @@ pub enum BuildError<E> {
 }
 
 /// Why a heap could not be made.
+///
+/// # Examples
+///
+/// ```
+/// use tumulus_heap::{Heap, HeapError};
+///
+/// fn open(growth: f64) -> Result<Heap, String> {
+///     match Heap::builder().growth(growth).try_build() {
+///         Ok(heap) => Ok(heap),
+///         Err(HeapError::Option { option, value, .. }) => Err(format!("--{option}={value}: a bad option")),
+///         Err(error) => Err(error.to_string()),
+///     }
+/// }
+///
+/// assert!(open(1.5).is_ok());
+/// assert_eq!(open(0.5).unwrap_err(), "--growth=0.5: a bad option");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum HeapError {
@@ -272,6 +343,19 @@ pub enum HeapError {
 }
 
 /// Why a [`Root`](crate::Root) could not be made.
+///
+/// # Examples
+///
+/// ```
+/// use tumulus_heap::{HandleError, Heap, RootError};
+///
+/// let mut heap = Heap::new();
+/// let gc = heap.alloc("short-lived");
+/// heap.collect(&());
+/// let error = heap.try_root(gc).unwrap_err();
+/// assert!(matches!(error, RootError::Handle(HandleError::Collected { .. })));
+/// assert_eq!(error.to_string(), heap.try_get(gc).unwrap_err().to_string());
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum RootError {

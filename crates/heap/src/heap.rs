@@ -346,6 +346,7 @@ impl Heap {
     }
 }
 
+/// `heap[gc]` borrows the object, as [`Heap::get`] does.
 impl<T: Object + ?Sized> Index<Gc<T>> for Heap {
     type Output = T;
 
@@ -356,6 +357,14 @@ impl<T: Object + ?Sized> Index<Gc<T>> for Heap {
     }
 }
 
+/// `heap[gc]` borrows the object exclusively, as [`Heap::get_mut`] does.
+///
+/// ```
+/// # let mut heap = tumulus_heap::Heap::new();
+/// let counter = heap.alloc(0);
+/// heap[counter] += 1;
+/// assert_eq!(heap[counter], 1);
+/// ```
 impl<T: Object + ?Sized> IndexMut<Gc<T>> for Heap {
     #[inline(always)]
     #[track_caller]

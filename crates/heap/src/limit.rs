@@ -12,6 +12,25 @@ use std::any::type_name;
 type NearLimitCallback = Box<dyn FnMut(NearLimit) -> usize>;
 
 /// What a near-limit callback is told.
+///
+/// # Examples
+///
+/// A host that grants what is asked for, up to a bound of its own:
+///
+/// ```
+/// use tumulus_heap::{Heap, NearLimit};
+///
+/// fn up_to_a_megabyte(near: NearLimit) -> usize {
+///     near.limit.max(near.used.saturating_add(near.requested)).min(1 << 20)
+/// }
+///
+/// let mut heap = Heap::builder().limit(64 << 10).build();
+/// heap.on_near_limit(up_to_a_megabyte);
+/// assert!(heap.try_alloc_slice(&[0_u8; 500_000]).is_ok());
+/// assert!(heap.limit() >= 500_000);
+/// assert!(heap.try_alloc_slice(&[0_u8; 2_000_000]).is_err());
+/// assert_eq!(heap.limit(), 1 << 20);
+/// ```
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct NearLimit {

@@ -51,8 +51,8 @@ impl<C, Cx, A, R> NativeFn<C, Cx, A, R> {
     /// ```
     /// use tumulus_heap::{Heap, NativeFn};
     ///
-    /// let hello: NativeFn<&str> = NativeFn::new("world", |_, name, _| println!("hello {name}"));
-    /// hello.call(&mut Heap::new(), &[]);
+    /// let hello: NativeFn<&str, Heap, (), String> = NativeFn::new("world", |_, name, _| format!("hello {name}"));
+    /// assert_eq!(hello.call(&mut Heap::new(), &[]), "hello world");
     /// ```
     pub fn new(captures: C, function: fn(&mut Cx, &C, &[A]) -> R) -> NativeFn<C, Cx, A, R> {
         NativeFn { function, captures }

@@ -62,6 +62,18 @@ impl<T: Object + ?Sized> Root<T> {
 }
 
 impl<T: Object + ?Sized> Clone for Root<T> {
+    /// Another root for the same object, made without the heap.
+    ///
+    /// ```
+    /// # let mut heap = tumulus_heap::Heap::new();
+    /// let gc = heap.alloc(1);
+    /// let root = heap.root(gc);
+    /// let other = root.clone();
+    /// drop(root);
+    /// heap.collect(&());
+    /// assert_eq!(heap[&other], 1);
+    /// ```
+    ///
     /// # Panics
     ///
     /// If the table is full, or the system has no memory for it.
@@ -144,6 +156,7 @@ impl Heap {
     }
 }
 
+/// `heap[&root]` borrows the object, as [`Heap::get`] does.
 impl<T: Object + ?Sized> Index<&Root<T>> for Heap {
     type Output = T;
 
@@ -153,6 +166,15 @@ impl<T: Object + ?Sized> Index<&Root<T>> for Heap {
     }
 }
 
+/// `heap[&root]` borrows the object exclusively, as [`Heap::get_mut`] does.
+///
+/// ```
+/// # let mut heap = tumulus_heap::Heap::new();
+/// let gc = heap.alloc(vec![1]);
+/// let root = heap.root(gc);
+/// heap[&root].push(2);
+/// assert_eq!(heap[&root], [1, 2]);
+/// ```
 impl<T: Object + ?Sized> IndexMut<&Root<T>> for Heap {
     #[inline]
     fn index_mut(&mut self, root: &Root<T>) -> &mut T {

@@ -68,16 +68,58 @@ use std::fmt;
 )]
 pub trait Trace {
     /// Whether a value of this type can contain a handle. Objects of a type without any are never scanned.
+    ///
+    /// The derive finds out from the fields. By hand it is worth saying `false` for what is a leaf, such as a type of
+    /// another crate in a wrapper:
+    ///
+    /// ```
+    /// use std::thread::ThreadId;
+    /// use tumulus_heap::{Gc, Trace, Tracer};
+    ///
+    /// struct Owner(ThreadId);
+    /// impl Trace for Owner {
+    ///     const HAS_EDGES: bool = false;
+    ///
+    ///     fn trace(&self, _: &mut Tracer<'_>) {}
+    /// }
+    ///
+    /// #[derive(Trace)]
+    /// struct Lock(Option<Owner>, [u32; 2]);
+    /// #[derive(Trace)]
+    /// struct Monitor(Lock, Gc<Lock>);
+    /// assert!(!Lock::HAS_EDGES && Monitor::HAS_EDGES);
+    /// ```
     const HAS_EDGES: bool = true;
 
     /// Visits every handle in `self`.
+    ///
+    /// ```
+    /// use tumulus_heap::{Gc, Heap, Trace, Tracer};
+    ///
+    /// /// A set of handles in a bitmap's order: the first word says which of them count.
+    /// struct Sparse(u64, Vec<Gc<u8>>);
+    ///
+    /// impl Trace for Sparse {
+    ///     fn trace(&self, tracer: &mut Tracer<'_>) {
+    ///         let counted = self.1.iter().enumerate().filter(|(at, _)| self.0 >> at & 1 == 1);
+    ///         counted.for_each(|(_, gc)| gc.trace(tracer));
+    ///     }
+    /// }
+    ///
+    /// let mut heap = Heap::new();
+    /// let handles = vec![heap.alloc(0), heap.alloc(1), heap.alloc(2)];
+    /// heap.collect(&Sparse(0b101, handles.clone()));
+    /// assert_eq!(handles.iter().map(|&gc| heap.contains(gc)).collect::<Vec<_>>(), [true, false, true]);
+    /// ```
     fn trace(&self, tracer: &mut Tracer<'_>);
 }
 
 /// What a [`Trace`] reports its handles to.
 ///
+/// # Examples
+///
 /// ```
-/// use tumulus_heap::{Gc, Trace, Tracer};
+/// use tumulus_heap::{Gc, Heap, Trace, Tracer};
 ///
 /// struct Pair(Gc<u8>, Gc<u8>);
 ///
@@ -87,6 +129,11 @@ pub trait Trace {
 ///         tracer.edge(self.1);
 ///     }
 /// }
+///
+/// let mut heap = Heap::new();
+/// let (a, b) = (heap.alloc(1), heap.alloc(2));
+/// heap.collect(&Pair(a, b));
+/// assert_eq!((heap[a], heap[b]), (1, 2));
 /// ```
 pub struct Tracer<'t> {
     pub(crate) sink: Sink<'t>,
@@ -113,6 +160,31 @@ impl<'t> Tracer<'t> {
     }
 
     /// Reports one handle. Reporting one twice, or a stale one, does no harm.
+    ///
+    /// ```
+    /// use tumulus_heap::{Gc, Heap, Trace, Tracer};
+    ///
+    /// /// A cache whose entries count only while it is open.
+    /// struct Cache {
+    ///     open: bool,
+    ///     last: Gc<str>,
+    /// }
+    /// impl Trace for Cache {
+    ///     fn trace(&self, tracer: &mut Tracer<'_>) {
+    ///         if self.open {
+    ///             tracer.edge(self.last);
+    ///         }
+    ///     }
+    /// }
+    ///
+    /// let mut heap = Heap::new();
+    /// let mut cache = Cache { open: true, last: heap.alloc_str("answer") };
+    /// heap.collect(&cache);
+    /// assert_eq!(&heap[cache.last], "answer");
+    /// cache.open = false;
+    /// heap.collect(&cache);
+    /// assert!(!heap.contains(cache.last));
+    /// ```
     #[inline(always)]
     pub fn edge<T: Object + ?Sized>(&mut self, gc: Gc<T>) {
         match &mut self.sink {
@@ -123,6 +195,23 @@ impl<'t> Tracer<'t> {
     }
 
     /// Reports one handle without a type.
+    ///
+    /// ```
+    /// use tumulus_heap::{AnyGc, Heap, Trace, Tracer};
+    ///
+    /// /// What the host's functions were given, of whatever types.
+    /// struct Pins(Vec<AnyGc>);
+    /// impl Trace for Pins {
+    ///     fn trace(&self, tracer: &mut Tracer<'_>) {
+    ///         self.0.iter().for_each(|&pin| tracer.any_edge(pin));
+    ///     }
+    /// }
+    ///
+    /// let mut heap = Heap::new();
+    /// let (number, text) = (heap.alloc(7), heap.alloc_str("seven"));
+    /// heap.collect(&Pins(vec![number.into(), text.into()]));
+    /// assert_eq!((heap[number], &heap[text]), (7, "seven"));
+    /// ```
     #[inline]
     pub fn any_edge(&mut self, any: AnyGc) {
         match &mut self.sink {

@@ -11,6 +11,23 @@ use thiserror::Error;
 ///
 /// A [`StaleEdge`](Flaw::StaleEdge) is the program's: it stored a handle whose object had died before. All others mean that
 /// memory was overwritten or that this crate has a bug.
+///
+/// # Examples
+///
+/// ```
+/// use tumulus_heap::{Flaw, Heap};
+///
+/// let mut heap = Heap::new();
+/// let name = heap.alloc_str("Ada");
+/// heap.collect(&()); // `name` dies
+/// let person = heap.alloc(Some(name)); // too late: the handle is stale
+///
+/// for flaw in heap.verify().unwrap_err().flaws {
+///     let Flaw::StaleEdge { holder, type_name, edge } = flaw else { panic!("not this program's mistake: {flaw}") };
+///     assert_eq!((holder, edge), (person.erase(), name.erase()));
+///     assert!(type_name.contains("Option"));
+/// }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 #[allow(missing_docs, reason = "the messages say what the fields are")]
@@ -66,6 +83,18 @@ pub enum Flaw {
 }
 
 /// What [`Heap::verify`] found, up to a hundred flaws.
+///
+/// # Examples
+///
+/// ```
+/// # let mut heap = tumulus_heap::Heap::new();
+/// let gone = heap.alloc(1_u8);
+/// heap.collect(&());
+/// let pair = heap.alloc((gone, gone));
+/// let error = heap.verify().unwrap_err();
+/// assert_eq!(error.flaws.len(), 2); // one for each field
+/// assert!(error.to_string().contains(&format!("({:?}) holds a stale handle", pair.erase())));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("the heap is not consistent: {}", .flaws.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
 pub struct VerifyError {

@@ -112,7 +112,8 @@ mod tests {
 
     #[test]
     fn runs_are_the_gaps_between_the_living() {
-        for stride in [1, 2, 3, 5, 7, 16, 33, 100, 128] {
+        let strides: &[u32] = if cfg!(miri) { &[3, 100] } else { &[1, 2, 3, 5, 7, 16, 33, 100, 128] };
+        for &stride in strides {
             let cells = cells_per_page(stride);
             let live: Vec<u32> = (0..cells).filter(|n| n % 7 == 3 || n % 5 == 1).collect();
             let page = page(stride, &live);

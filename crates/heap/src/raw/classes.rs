@@ -7,8 +7,11 @@
 //! Page numbers with the same stride are handed out in the same order to every heap, so that heaps overlap as far as
 //! they can and each keeps to the start of its cage. The lock is taken once per page, never on an access.
 
-use super::layout::MAX_STRIDE;
+use super::layout::{MAX_STRIDE, PAGE_GRANULES};
 use parking_lot::Mutex;
+
+/// Numbers from here on are not handed out. That is one page of the largest cage, whose end has no index.
+const END: u32 = u32::MAX / PAGE_GRANULES;
 
 struct Classes {
     /// For each stride in granules, its page numbers in the order in which they are handed out.
@@ -30,6 +33,7 @@ pub(super) enum NoPage {
 
 /// The `nth` page number of a stride, if it is below `bound`.
 pub(super) fn page_number(stride: u32, nth: usize, bound: u32) -> Result<u32, NoPage> {
+    let bound = bound.min(END);
     let mut classes = CLASSES.lock();
     let Classes { numbers, unassigned } = &mut *classes;
     let numbers = &mut numbers[stride as usize];
@@ -62,5 +66,6 @@ mod tests {
         assert_eq!(first, again);
         assert!(first.iter().all(|number| !other.contains(number) && *number > 0));
         assert_eq!(page_number(127, 0, first[0]), Err(NoPage::AddressSpace));
+        assert!((END - 1).checked_mul(PAGE_GRANULES).and_then(|index| index.checked_add(PAGE_GRANULES)).is_some());
     }
 }

@@ -243,6 +243,16 @@ impl AnyGc {
     }
 }
 
+/// What [`Gc::erase`] gives, so that functions which take `impl Into<AnyGc>` take either.
+///
+/// ```
+/// # use tumulus_heap::{AnyGc, Heap};
+/// # let mut heap = Heap::new();
+/// let gc = heap.alloc(1);
+/// let any: AnyGc = gc.into();
+/// assert_eq!(any, gc.erase());
+/// assert!(heap.contains(gc) && heap.contains(any));
+/// ```
 impl<T: Object + ?Sized> From<Gc<T>> for AnyGc {
     #[inline]
     fn from(gc: Gc<T>) -> AnyGc {

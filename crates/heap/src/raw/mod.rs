@@ -27,6 +27,8 @@
 
 mod bits;
 mod classes;
+#[cfg(test)]
+mod crowded;
 mod cycle;
 mod fill;
 mod handle;
