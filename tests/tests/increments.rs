@@ -235,7 +235,7 @@ fn a_drop_that_panics_in_a_slice_does_not_stop_the_sweep() {
     struct Loud(Token);
     impl Drop for Loud {
         fn drop(&mut self) {
-            assert!(self.0.id() % 10 != 0, "number {}", self.0.id());
+            assert!(!self.0.id().is_multiple_of(10), "number {}", self.0.id());
         }
     }
     let ledger = Ledger::new();
@@ -280,7 +280,8 @@ fn a_long_slice_is_scanned_in_parts() {
 #[test]
 fn a_write_to_one_element_of_a_long_slice_costs_the_next_collection_little() {
     const LEN: usize = if cfg!(miri) { 5_000 } else { 1_000_000 };
-    let work_of_minor = |write: fn(&mut Heap, Gc<[Option<Gc<u32>>]>, Gc<u32>)| {
+    type Slice = Gc<[Option<Gc<u32>>]>;
+    let work_of_minor = |write: fn(&mut Heap, Slice, Gc<u32>)| {
         let mut heap = Heap::builder().zeal(Zeal { recheck: true, ..Zeal::none() }).build();
         let slice = heap.alloc_slice(&vec![None; LEN]);
         heap.collect(&slice);
@@ -310,7 +311,7 @@ fn elements_written_between_slices_are_found_in_the_parts_that_were_scanned() {
     let mut made = 0;
     while heap.step(&slice, Budget::work(50)) == Progress::Pending && made < 200 {
         let young = node(&mut heap, &ledger, [None; 2]);
-        heap.slice_mut(slice, at..at + 1)[0] = Some(young);
+        heap.slice_mut(slice, at..=at)[0] = Some(young);
         at = (at + 1_237) % LEN;
         made += 1;
     }
@@ -437,7 +438,7 @@ fn what_is_kept_alive_outside_brings_collections_on() {
             heap.adjust_external_bytes(external);
             heap.safepoint(&());
         }
-        assert_eq!(heap.statistics().external_bytes, 100 * external as usize);
+        assert_eq!(heap.statistics().external_bytes, 100 * external.cast_unsigned());
         heap.adjust_external_bytes(-100 * external);
         assert_eq!(heap.statistics().external_bytes, 0);
         heap.statistics().collections
