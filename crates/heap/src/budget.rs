@@ -5,9 +5,10 @@ use std::time::{Duration, Instant};
 
 /// How much the collector does before it lets the program go on.
 ///
-/// The usual budget counts *work*. A unit is about what it takes to look at one small object: 5 to 25 nanoseconds on the
-/// machines of today, depending on how objects lie in memory. The same program does the same collections in the same places
-/// then, on every machine and in every run. A budget of *time* reads the clock instead; a program with deadlines wants that.
+/// The usual budget counts *work*. A unit is about what it takes to look at one small object that lies next to the last one:
+/// 5 nanoseconds or so on the machines of today. One far away in memory costs several. The same program does the same
+/// collections in the same places then, on every machine and in every run. A budget of *time* reads the clock instead; a
+/// program with deadlines wants that.
 ///
 /// Neither can interrupt one call of a user's `trace` or `drop`.
 ///
@@ -135,7 +136,7 @@ pub(crate) struct Meter {
 }
 
 /// How much work is done between two looks at the clock: some microseconds.
-pub(crate) const BETWEEN_LOOKS: u64 = 256;
+pub(crate) const BETWEEN_LOOKS: u64 = 1_000;
 
 impl Meter {
     pub(crate) fn start(budget: Budget) -> Meter {

@@ -348,10 +348,9 @@ impl Heap {
             reason,
             slices: 0,
             work: 0,
-            // Some objects are long slices, of which each part is work.
             expected_work: match extent {
-                Extent::Young => young_bytes / 32 + self.store.remembered_objects() as u64,
-                Extent::Full => objects.max(used_before as u64 / 32),
+                Extent::Young => self.schedule.expected_work(self.store.remembered_objects() as u64, young_bytes),
+                Extent::Full => self.schedule.expected_work(objects, used_before as u64),
             },
             used_before,
             young_bytes,

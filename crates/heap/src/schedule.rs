@@ -18,8 +18,8 @@ use crate::collect::Collector;
 use crate::events::Reason;
 use crate::raw::{Extent, PAGE_BYTES};
 
-/// The usual pause budget, in units of work: 30 to 140 microseconds.
-const PAUSE_UNITS: u64 = 6_000;
+/// The usual pause budget, in units of work: about a tenth of a millisecond.
+const PAUSE_UNITS: u64 = 16_000;
 /// The fewest and the most bytes that are allocated between two slices.
 const STEP_BYTES: std::ops::RangeInclusive<usize> = 32 << 10..=256 << 10;
 /// What is allocated between two slices of work that does not hurry.
@@ -56,6 +56,8 @@ pub(crate) struct Schedule {
     pub(crate) major_wanted: bool,
     /// Bytes that were alive at the end of the last full collection.
     live: usize,
+    /// How much work that was for each object, which depends on how they lie in memory.
+    work_per_object: f64,
     /// Bytes that had been allocated and freed by then.
     taken_at_last: u64,
     freed_at_last: u64,
@@ -127,6 +129,7 @@ impl Schedule {
             pause: Budget::work(PAUSE_UNITS),
             major_wanted: false,
             live: 0,
+            work_per_object: 3.0,
             taken_at_last: 0,
             freed_at_last: 0,
             minors_rest: 0,
@@ -263,6 +266,12 @@ impl Schedule {
         self.end_by
     }
 
+    /// How much work a collection of so many objects, in so many bytes, is expected to be.
+    pub(crate) fn expected_work(&self, objects: u64, bytes: u64) -> u64 {
+        // Some objects are long slices, of which each part is work.
+        (objects.max(bytes / 32) as f64 * self.work_per_object) as u64
+    }
+
     /// Learns from a collection that is complete, which has left `now`. Since the heap was made, `freed_bytes` were freed.
     pub(crate) fn ended(&mut self, cycle: &Cycle, freed_bytes: u64, now: Fullness) {
         match cycle.extent {
@@ -275,6 +284,8 @@ impl Schedule {
                 let while_marking = cycle.taken_when_marked - cycle.taken_before;
                 let floating = u128::from(while_marking) * u128::from(freed) / u128::from(allocated.max(1));
                 (self.taken_at_last, self.freed_at_last) = (cycle.taken_when_marked, freed_bytes);
+                let expected = cycle.expected_work.max(1) as f64 / self.work_per_object;
+                self.work_per_object = (cycle.work as f64 / expected).clamp(1.0, 32.0);
                 self.live = now.used.saturating_sub(floating as usize);
                 self.plan(now);
             }

@@ -72,8 +72,10 @@ pub(crate) enum Stop {
     Idle,
 }
 
-/// The pages whose marks are cleared for one unit of credit.
-const CLEARED_FOR_ONE: u32 = 2;
+/// What it costs to clear the marks of a page.
+const CLEAR_COST: u64 = 4;
+/// What it costs to take an object off the remembered set.
+const FORGET_COST: u64 = 2;
 /// How many objects are moved from the remembered set to the worklist at once.
 const BATCH: usize = 64;
 
@@ -170,17 +172,17 @@ impl Store {
                 bits.mark = 0;
             }
             next += 1;
-            *credit -= u64::from(next.is_multiple_of(CLEARED_FOR_ONE));
+            *credit = credit.saturating_sub(CLEAR_COST);
         }
         // Nothing is marked any more, so that nothing more is remembered.
         while *credit > 0 && self.remembered.pop().is_some() {
-            *credit -= 1;
+            *credit = credit.saturating_sub(FORGET_COST);
         }
         while *credit > 0
             && let Some(part) = self.remembered.pop_part()
         {
             self.replace_card(part, Card::Clear);
-            *credit -= 1;
+            *credit = credit.saturating_sub(FORGET_COST);
         }
         if *credit > 0 {
             self.remembered.reset();
@@ -229,6 +231,7 @@ impl Store {
             }
             if remembered.len() > 0 {
                 for index in std::iter::from_fn(|| remembered.pop()).take(BATCH) {
+                    marker.work.spend(FORGET_COST);
                     // What is not marked is scanned when it is.
                     if marker.is_marked(index) {
                         marker.work.push(index);

@@ -124,8 +124,8 @@ fn put_aside(tracer: &mut Tracer<'_>, info: &'static TypeInfo, from: Part) {
     }
 }
 
-/// What the scan of a part of a slice costs: about as much as that of so many small objects.
-pub(super) const PART_COST: u64 = PART_LEN as u64 / 4;
+/// What the scan of a part of a slice costs.
+pub(super) const PART_COST: u64 = PART_LEN as u64;
 
 /// Scans until the worklist is empty, or the credit is used up.
 pub(super) fn run(tracer: &mut Tracer<'_>) {
@@ -140,6 +140,7 @@ pub(super) fn run(tracer: &mut Tracer<'_>) {
             return;
         }
         let Some(part) = marker.work.pop_part() else { return };
+        // First, as what the part leads to goes on top of the list.
         if let Some(number) = scan_part(tracer, part) {
             let info = self::marker(tracer).pages[page_of(part.index) as usize].info;
             info.inspect(|info| put_aside(tracer, info, Part { index: part.index, number }));
@@ -190,7 +191,7 @@ pub(super) fn rescan_page(tracer: &mut Tracer<'_>, number: u32) {
     for word in page_words(number) {
         for bit in ones(self::marker(tracer).bits[word].mark) {
             let index = word as u32 * 64 + bit;
-            self::marker(tracer).work.spend(1);
+            self::marker(tracer).work.spend(2);
             let mut next = Some(0);
             while let Some(number) = next {
                 next = scan_part(tracer, Part { index, number });

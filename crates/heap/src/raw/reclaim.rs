@@ -23,13 +23,13 @@ pub(super) struct Sweeping {
 }
 
 /// What sweeping a page costs, in units of credit, beside what it frees.
-const PAGE_COST: u64 = 8;
+const PAGE_COST: u64 = 32;
 /// How many cells without a destructor are freed for one unit.
-const FREED_FOR_ONE: u32 = 8;
+const FREED_FOR_ONE: u32 = 2;
 /// What a destructor costs.
-const DROP_COST: u32 = 4;
+const DROP_COST: u32 = 10;
 /// What giving a page back to the system costs.
-const RELEASE_COST: u64 = 300;
+const RELEASE_COST: u64 = 1_500;
 
 impl Store {
     /// Sweeps until everything is swept, or the credit is used up.
@@ -73,7 +73,7 @@ impl Store {
         while word < PAGE_WORDS && *credit > 0 {
             // SAFETY: as above.
             let freed = unsafe { sweep_word(self.cage, number, &page, bits, word, remains, &mut self.freed) };
-            *credit = credit.saturating_sub(1 + u64::from(freed * DROP_COST));
+            *credit = credit.saturating_sub(2 + u64::from(freed * DROP_COST));
             word += 1;
         }
         (word < PAGE_WORDS).then_some(word)
