@@ -20,7 +20,7 @@ use super::handle::Handle;
 use super::layout::page_of;
 use super::mark::{self, Marker, cell};
 use super::object::Object;
-use super::parts::{self, Card, Part};
+use super::parts::{self, Card, CardState};
 use super::reclaim::Sweeping;
 use super::runs::Run;
 use super::store::Store;
@@ -76,7 +76,7 @@ pub(crate) enum Stop {
 const CLEAR_COST: u64 = 4;
 /// What it costs to take an object off the remembered set.
 const FORGET_COST: u64 = 2;
-/// How many objects are moved from the remembered set to the worklist at once.
+/// How many objects, or cards, are taken off the remembered set at once.
 const BATCH: usize = 64;
 
 impl Store {
@@ -179,9 +179,9 @@ impl Store {
             *credit = credit.saturating_sub(FORGET_COST);
         }
         while *credit > 0
-            && let Some(part) = self.remembered.pop_part()
+            && let Some(card) = self.remembered.pop_card()
         {
-            self.replace_card(part, Card::Clear);
+            self.replace_card(card, CardState::Clear);
             *credit = credit.saturating_sub(FORGET_COST);
         }
         if *credit > 0 {
@@ -190,15 +190,15 @@ impl Store {
         next
     }
 
-    /// Changes the card of a part, if something lives there that has such a part.
-    fn replace_card(&mut self, part: Part, card: Card) -> Option<Card> {
-        let info = self.pages.page(page_of(part.index)).info?;
-        if self.stamp_at(part.index) == 0 {
+    /// Changes a card, if something lives there that has such a card.
+    fn replace_card(&mut self, card: Card, to: CardState) -> Option<CardState> {
+        let info = self.pages.page(page_of(card.index)).info?;
+        if self.stamp_at(card.index) == 0 {
             return None;
         }
         // SAFETY: the cell has a stamp, so it holds a value of the type of its page (I5). There is no reference into it, as
         // the store is borrowed exclusively (I8).
-        unsafe { (info.replace_card)(cell(self.cage, part.index), part.number, card) }
+        unsafe { (info.replace_card)(cell(self.cage, card.index), card.number, to) }
     }
 
     /// Marks everything within the extent that can be reached.
@@ -237,8 +237,8 @@ impl Store {
                         marker.work.push(index);
                     }
                 }
-                if let Some(part) = remembered.pop_part() {
-                    mark::rescan_part(&mut tracer, part);
+                for card in std::iter::from_fn(|| remembered.pop_card()).take(BATCH) {
+                    mark::rescan_card(&mut tracer, card);
                 }
                 continue;
             }
@@ -342,9 +342,10 @@ impl Store {
             && self.is_marked(handle.index())
         {
             for number in parts::touched(elements) {
-                let part = Part { index: handle.index(), number };
-                if self.replace_card(part, Card::Set) == Some(Card::Clear) && !self.remembered.insert_part(part) {
-                    self.replace_card(part, Card::Clear);
+                let card = Card { index: handle.index(), number };
+                let was_clear = self.replace_card(card, CardState::Set) == Some(CardState::Clear);
+                if was_clear && !self.remembered.insert_card(card) {
+                    self.replace_card(card, CardState::Clear);
                     self.remembered.insert(handle.index());
                     return;
                 }

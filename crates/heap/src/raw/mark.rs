@@ -18,7 +18,7 @@ use super::handle::Handle;
 use super::layout::{GRANULE, PAGE_GRANULES, page_of};
 use super::object::{Object, TypeInfo};
 use super::pages::{EDGES, Page};
-use super::parts::{Card, PART_LEN, Part};
+use super::parts::{CARD_LEN, Card, CardState, PART_LEN, Part};
 use super::root_table::RootTable;
 use super::worklist::Worklist;
 use crate::trace::{Sink, Tracer};
@@ -126,6 +126,8 @@ fn put_aside(tracer: &mut Tracer<'_>, info: &'static TypeInfo, from: Part) {
 
 /// What the scan of a part of a slice costs.
 pub(super) const PART_COST: u64 = PART_LEN as u64;
+/// What the scan of a card costs.
+const CARD_COST: u64 = 2 * CARD_LEN as u64;
 
 /// Scans until the worklist is empty, or the credit is used up.
 pub(super) fn run(tracer: &mut Tracer<'_>) {
@@ -164,19 +166,21 @@ fn scan_part(tracer: &mut Tracer<'_>, part: Part) -> Option<u32> {
     unsafe { (info.trace_part)(cell(marker.cage, part.index), part.number, tracer) }
 }
 
-/// Scans a part that was written to, if its slice is still there and its card is set.
-pub(super) fn rescan_part(tracer: &mut Tracer<'_>, part: Part) {
+/// Scans a card that was written to, if its slice is still there and the card is set.
+pub(super) fn rescan_card(tracer: &mut Tracer<'_>, card: Card) {
     let marker = marker(tracer);
-    if !marker.is_marked(part.index) {
+    marker.work.spend(CARD_COST);
+    if !marker.is_marked(card.index) {
         return;
     }
-    let Some(info) = marker.pages[page_of(part.index) as usize].info else { return };
+    let Some(info) = marker.pages[page_of(card.index) as usize].info else { return };
     // SAFETY: as in `scan_part`. What lives there now may be another object than the one that was written to, of which the
-    // function that is called makes sure that it has such a part.
-    let card = unsafe { (info.replace_card)(cell(marker.cage, part.index), part.number, Card::Clear) };
-    if card == Some(Card::Set) {
-        marker.work.spend(PART_COST);
-        scan_part(tracer, part);
+    // functions that are called make sure that it has such a card.
+    unsafe {
+        let cell = cell(marker.cage, card.index);
+        if (info.replace_card)(cell, card.number, CardState::Clear) == Some(CardState::Set) {
+            (info.trace_card)(cell, card.number, tracer);
+        }
     }
 }
 

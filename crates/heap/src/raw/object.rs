@@ -8,7 +8,7 @@
 
 use super::layout::{HEADER_BYTES, Shape, payload_offset};
 use super::mark::drain;
-use super::parts::{self, Card};
+use super::parts::{self, CardState};
 use crate::trace::{Trace, Tracer};
 use std::alloc::Layout;
 use std::any::{TypeId, type_name};
@@ -76,12 +76,19 @@ pub unsafe trait Cell {
     /// `cell` is a cell that holds a value of this type, to which nobody has an exclusive reference.
     unsafe fn trace_part(cell: NonNull<u8>, number: u32, tracer: &mut Tracer<'_>) -> Option<u32>;
 
-    /// Changes the card of a part of a long slice, and says what it was; `None` if there is no such part, or it has none.
+    /// Traces what belongs to a card of a long slice; nothing if it has no such card.
     ///
     /// # Safety
     ///
     /// As for `trace_part`.
-    unsafe fn replace_card(cell: NonNull<u8>, number: u32, card: Card) -> Option<Card>;
+    unsafe fn trace_card(cell: NonNull<u8>, number: u32, tracer: &mut Tracer<'_>);
+
+    /// Changes a card of a long slice, and says what it was; `None` if it has no such card.
+    ///
+    /// # Safety
+    ///
+    /// As for `trace_part`.
+    unsafe fn replace_card(cell: NonNull<u8>, number: u32, to: CardState) -> Option<CardState>;
 }
 
 /// Memory that an outline cell owns, and the layout that it was allocated with.
@@ -162,7 +169,9 @@ unsafe impl<T: Trace + 'static> Cell for T {
         None
     }
 
-    unsafe fn replace_card(_cell: NonNull<u8>, _number: u32, _card: Card) -> Option<Card> {
+    unsafe fn trace_card(_cell: NonNull<u8>, _number: u32, _tracer: &mut Tracer<'_>) {}
+
+    unsafe fn replace_card(_cell: NonNull<u8>, _number: u32, _to: CardState) -> Option<CardState> {
         None
     }
 }
@@ -210,11 +219,17 @@ unsafe impl<T: Trace + 'static> Cell for [T] {
             slice.trace(tracer);
             return None;
         }
-        slice[parts::elements(number, slice.len())].trace(tracer);
+        slice[parts::elements_of_part(number, slice.len())].trace(tracer);
         Some(number + 1).filter(|&next| (next as usize) < parts::parts(slice.len()))
     }
 
-    unsafe fn replace_card(cell: NonNull<u8>, number: u32, card: Card) -> Option<Card> {
+    unsafe fn trace_card(cell: NonNull<u8>, number: u32, tracer: &mut Tracer<'_>) {
+        // SAFETY: the caller's promise.
+        let slice = unsafe { Self::payload(cell).as_ref() };
+        slice[parts::elements_of_card(number, slice.len())].trace(tracer);
+    }
+
+    unsafe fn replace_card(cell: NonNull<u8>, number: u32, to: CardState) -> Option<CardState> {
         // SAFETY: the cell holds a value. A slice with cards is in a block, which has the layout that goes with them, and
         // in which they were cleared when it was made.
         unsafe {
@@ -222,8 +237,8 @@ unsafe impl<T: Trace + 'static> Cell for [T] {
                 return None;
             }
             let Outline { block, len } = Outline::of(cell);
-            let exists = parts::has_cards::<T>(len) && (number as usize) < parts::parts(len);
-            exists.then(|| parts::replace_card::<T>(block, len, number, card))
+            let exists = parts::has_cards::<T>(len) && (number as usize) < parts::cards(len);
+            exists.then(|| parts::replace_card::<T>(block, len, number, to))
         }
     }
 }
@@ -252,7 +267,9 @@ unsafe impl Cell for str {
         None
     }
 
-    unsafe fn replace_card(_cell: NonNull<u8>, _number: u32, _card: Card) -> Option<Card> {
+    unsafe fn trace_card(_cell: NonNull<u8>, _number: u32, _tracer: &mut Tracer<'_>) {}
+
+    unsafe fn replace_card(_cell: NonNull<u8>, _number: u32, _to: CardState) -> Option<CardState> {
         None
     }
 }
@@ -274,8 +291,10 @@ pub struct TypeInfo {
     pub(super) trace: unsafe fn(NonNull<u8>, &mut Tracer<'_>),
     /// Traces a part of the value of a cell, as [`Cell::trace_part`].
     pub(super) trace_part: unsafe fn(NonNull<u8>, u32, &mut Tracer<'_>) -> Option<u32>,
-    /// Changes the card of a part of a cell, as [`Cell::replace_card`].
-    pub(super) replace_card: unsafe fn(NonNull<u8>, u32, Card) -> Option<Card>,
+    /// Traces a card of a cell, as [`Cell::trace_card`].
+    pub(super) trace_card: unsafe fn(NonNull<u8>, u32, &mut Tracer<'_>),
+    /// Changes a card of a cell, as [`Cell::replace_card`].
+    pub(super) replace_card: unsafe fn(NonNull<u8>, u32, CardState) -> Option<CardState>,
     /// Traces a marked cell and then, as long as there are more of this type, what is next on the worklist.
     pub(super) drain: super::mark::Drain,
     /// Drops the value of a cell in place. Safety: the cell held a value of this type that is now dead to everybody.
@@ -295,6 +314,7 @@ impl TypeInfo {
             needs_drop,
             trace: trace_cell::<T>,
             trace_part: T::trace_part,
+            trace_card: T::trace_card,
             replace_card: T::replace_card,
             drain: drain::<T>,
             drop_value: drop_cell::<T>,

@@ -3,14 +3,14 @@
 //! A marked object can refer to one that is not marked only if it was written to, and every write goes through an
 //! exclusive borrow. So these are scanned again: by a minor cycle, which does not look at what is old (and marked)
 //! otherwise, and by any cycle that runs in slices, between which the program writes. Each object is on the list once; a
-//! bit says whether it is there. Of a long slice single parts can be on the list, each of which has a bit of its own
+//! bit says whether it is there. Of a long slice single cards can be on the list, each of which has a bit of its own
 //! (`parts.rs`).
 //!
 //! When the system has no memory for a longer list, the set notes that it is not complete. A cycle that runs then looks at
 //! every marked object again; otherwise the next cycle has to be a full one, which needs no list.
 
 use super::bits::{bit_of, word_of};
-use super::parts::Part;
+use super::parts::Card;
 use super::region::{Table, Zeroed};
 use super::stack::Stack;
 
@@ -23,8 +23,8 @@ pub(crate) struct Remembered {
     /// One bit per granule. **Invariant:** set exactly for the indices on the list.
     bits: Table<u64>,
     list: Stack<u32>,
-    /// **Invariant:** those whose card is set, and perhaps some whose slice has died.
-    parts: Stack<Part>,
+    /// **Invariant:** those that are set, and perhaps some whose slice has died.
+    cards: Stack<Card>,
     incomplete: bool,
 }
 
@@ -34,7 +34,7 @@ impl Remembered {
         Some(Remembered {
             bits: Table::reserve(granules / 64)?,
             list: Stack::new(),
-            parts: Stack::new(),
+            cards: Stack::new(),
             incomplete: false,
         })
     }
@@ -54,10 +54,10 @@ impl Remembered {
         }
     }
 
-    /// Adds a part of a slice, whose card was not set; false when there is no memory for it.
+    /// Adds a card, which was not set; false when there is no memory for it.
     #[must_use]
-    pub(super) fn insert_part(&mut self, part: Part) -> bool {
-        self.parts.push(part)
+    pub(super) fn insert_card(&mut self, card: Card) -> bool {
+        self.cards.push(card)
     }
 
     /// Takes a cell off the list.
@@ -67,9 +67,9 @@ impl Remembered {
         Some(index)
     }
 
-    /// Takes a part off the list. Its slice may have died, and its card may be clear by now.
-    pub(super) fn pop_part(&mut self) -> Option<Part> {
-        self.parts.pop()
+    /// Takes a card off the list. Its slice may have died, and it may be clear by now.
+    pub(super) fn pop_card(&mut self) -> Option<Card> {
+        self.cards.pop()
     }
 
     /// Whether some object is missing.
@@ -82,28 +82,28 @@ impl Remembered {
         std::mem::take(&mut self.incomplete)
     }
 
-    /// How many objects and parts are on the list.
+    /// How many objects and cards are on the list.
     pub(super) fn len(&self) -> usize {
-        self.list.len() + self.parts.len()
+        self.list.len() + self.cards.len()
     }
 
     /// Bytes held from the system for the list.
     pub(super) fn arena_bytes(&self) -> usize {
-        self.list.arena_bytes() + self.parts.arena_bytes()
+        self.list.arena_bytes() + self.cards.arena_bytes()
     }
 
     /// Begins anew with an empty list. The memory is kept.
     pub(super) fn reset(&mut self) {
         debug_assert!(self.len() == 0);
         self.list.reset();
-        self.parts.reset();
+        self.cards.reset();
         self.incomplete = false;
     }
 
     /// Lets the list grow to `bytes` only; `None` lifts the limit.
     pub(crate) fn limit_arena(&mut self, bytes: Option<usize>) {
         self.list.limit_arena(bytes);
-        self.parts.limit_arena(bytes);
+        self.cards.limit_arena(bytes);
     }
 }
 
