@@ -236,7 +236,7 @@ fn safepoints_collect_what_is_young_and_now_and_then_everything() {
         .nursery(64 << 10)
         .min_heap(256 << 10)
         .growth(2.0)
-        .pause_budget(Budget::work(16_000))
+        .pause_budget(Budget::work(12_000))
         .zeal(Zeal::none())
         .build();
     let mut live = Vec::new();
@@ -263,7 +263,7 @@ fn safepoints_collect_what_is_young_and_now_and_then_everything() {
 #[cfg_attr(miri, ignore = "takes hours")]
 fn a_nursery_of_nothing_makes_every_collection_a_full_one() {
     let mut heap =
-        Heap::builder().nursery(0).min_heap(64 << 10).pause_budget(Budget::work(16_000)).zeal(Zeal::none()).build();
+        Heap::builder().nursery(0).min_heap(64 << 10).pause_budget(Budget::work(12_000)).zeal(Zeal::none()).build();
     for n in 0..100_000_u64 {
         heap.alloc([n; 3]);
         heap.safepoint(&());

@@ -128,7 +128,7 @@ fn a_thousand_cycles_driven_by_safepoints() {
     const LIVE: usize = 500;
     let mut random = Random(7);
     let builder = Heap::builder().nursery(32 << 10).min_heap(96 << 10).growth(2.0);
-    let mut heap = builder.pause_budget(Budget::work(16_000)).zeal(Zeal::none()).build();
+    let mut heap = builder.pause_budget(Budget::work(12_000)).zeal(Zeal::none()).build();
     let mut live = graph(&mut heap, &mut random, LIVE);
     let mut step = |heap: &mut Heap, live: &mut Vec<Gc<Node>>| {
         let node = heap.alloc(Node { edges: [None; 3], payload: 7 });

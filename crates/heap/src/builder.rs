@@ -17,7 +17,7 @@ use crate::zeal::Zeal;
 /// | [`growth`](HeapBuilder::growth) | 2.0 | `growth=1.5` |
 /// | [`min_heap`](HeapBuilder::min_heap) | 16 MiB | `min-heap=1m` |
 /// | [`nursery`](HeapBuilder::nursery) | 1 MiB | `nursery=256k` |
-/// | [`pause_budget`](HeapBuilder::pause_budget) | 16,000 units of work | `pause-budget=2000`, `=100us` or `=unlimited` |
+/// | [`pause_budget`](HeapBuilder::pause_budget) | 12,000 units of work | `pause-budget=2000`, `=100us` or `=unlimited` |
 /// | [`page_retention`](HeapBuilder::page_retention) | what was in use lately | `page-retention=0` |
 /// | [`collector`](HeapBuilder::collector) | [`Collector::MarkSweep`] | |
 /// | [`zeal`](HeapBuilder::zeal) | what `TUMULUS_ZEAL` says | |

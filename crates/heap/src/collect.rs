@@ -359,9 +359,7 @@ impl Heap {
             taken_before: self.store.taken_bytes(),
             taken_when_marked: 0,
         });
-        if extent == Extent::Full {
-            self.schedule.begun(self.fullness());
-        }
+        self.schedule.begun(self.fullness());
         self.accounts.hurry = Some(1);
     }
 

@@ -4,7 +4,8 @@
 //! alive. It begins when three quarters of that way are gone, and spreads its work over the rest: a slice of the pause
 //! budget every so many bytes. When the bytes between two slices would become too few, as the program allocates much for
 //! what there is to mark, the slices become larger instead: a few times the budget at first, and more when the heap
-//! outgrows its bound all the same. Near the limit, the collection is completed at once.
+//! outgrows its bound all the same. When it outgrows that by as much again, where safepoints are rare, and near the limit,
+//! the collection is completed at once.
 //!
 //! What died after it was marked survives a collection in slices. How much that was is estimated, so that the heap does not
 //! grow for the sake of garbage.
@@ -19,7 +20,7 @@ use crate::events::Reason;
 use crate::raw::{Extent, PAGE_BYTES};
 
 /// The usual pause budget, in units of work: about a tenth of a millisecond.
-const PAUSE_UNITS: u64 = 16_000;
+const PAUSE_UNITS: u64 = 12_000;
 /// The fewest and the most bytes that are allocated between two slices.
 const STEP_BYTES: std::ops::RangeInclusive<usize> = 32 << 10..=256 << 10;
 /// What is allocated between two slices of work that does not hurry.
@@ -71,6 +72,8 @@ pub(crate) struct Schedule {
     start_at_in_use: usize,
     /// It should be complete when so many bytes are used,
     end_by: usize,
+    /// which is so many from where it began,
+    room: usize,
     /// and is completed at once when so many are in pages and blocks.
     end_by_in_use: usize,
     /// Bytes that were empty through each of the last full collections.
@@ -137,6 +140,7 @@ impl Schedule {
             start_at: usize::MAX,
             start_at_in_use: usize::MAX,
             end_by: usize::MAX,
+            room: 0,
             end_by_in_use: usize::MAX,
             idle_bytes: [0; IDLE_CYCLES],
         }
@@ -166,11 +170,12 @@ impl Schedule {
         1 + u32::try_from(excess / units.saturating_mul(8)).unwrap_or(u32::MAX - 1)
     }
 
-    /// Takes note that a full collection begins, which may be late: the heap may have grown far, where no safepoint came.
+    /// Takes note that a collection begins, which may be late: the heap may have grown far, where no safepoint came.
     pub(crate) fn begun(&mut self, now: Fullness) {
-        let room = self.ahead(self.growth_budget(self.live, now.limit));
-        if now.used >= self.end_by - room / 2 {
-            self.end_by = now.used.saturating_add(self.ahead(self.growth_budget(now.used, now.limit)));
+        self.room = self.ahead(self.growth_budget(self.live, now.limit));
+        if now.used >= self.end_by - self.room / 2 {
+            self.room = self.ahead(self.growth_budget(now.used, now.limit));
+            self.end_by = now.used.saturating_add(self.room);
         }
     }
 
@@ -188,9 +193,11 @@ impl Schedule {
 
     /// Which collection is due now, if any.
     pub(crate) fn due(&self, now: Fullness, young_bytes: u64) -> Option<(Extent, Reason)> {
+        // Where safepoints are rare, much may have been allocated since the last one, which a minor collection deals with.
+        let old = if self.has_minors() { now.used.saturating_sub(young_bytes as usize) } else { now.used };
         if self.major_wanted {
             Some((Extent::Full, Reason::Asked))
-        } else if now.used >= self.start_at {
+        } else if old >= self.start_at {
             Some((Extent::Full, Reason::Growth))
         } else if now.in_use >= self.start_at_in_use {
             Some((Extent::Full, Reason::Limit))
@@ -237,7 +244,8 @@ impl Schedule {
     /// When the next slice of the collection that is under way is due, and how large it is. `slice_work` is how much the
     /// last one did.
     pub(crate) fn pace(&self, cycle: &Cycle, is_marking: bool, now: Fullness, slice_work: u64) -> Pace {
-        if now.in_use >= self.end_by_in_use && cycle.extent == Extent::Full {
+        let near_limit = now.in_use >= self.end_by_in_use && cycle.extent == Extent::Full;
+        if near_limit || now.used >= self.end_by.saturating_add(self.room) {
             return Pace::AtOnce;
         }
         if !is_marking || cycle.extent == Extent::Young {
@@ -251,8 +259,7 @@ impl Schedule {
         let room = self.end_by.saturating_sub(now.used).min(self.end_by_in_use - now.in_use) as u64;
         let step = room / slices;
         let least = *STEP_BYTES.start() as u64;
-        let outgrown = now.used > self.end_by.saturating_add(self.end_by - self.start_at);
-        let most = if outgrown { GREAT_HURRY } else { HURRY };
+        let most = if now.used < self.end_by { HURRY } else { GREAT_HURRY };
         let hurry = (least / step.max(1)).min(most) as u32;
         if hurry > 1 {
             Pace::Hurried(*STEP_BYTES.start(), hurry)
@@ -276,17 +283,18 @@ impl Schedule {
     pub(crate) fn ended(&mut self, cycle: &Cycle, freed_bytes: u64, now: Fullness) {
         match cycle.extent {
             Extent::Full => {
-                self.minors_rest = self.minors_rest.saturating_sub(1);
                 // Of what was allocated since the last full collection, the part that was garbage by now. While this one
-                // marked, as much will have become garbage of each byte, most of it marked already.
+                // marked, as much will have become garbage for each byte; marked already, unless it died young.
                 let allocated = cycle.taken_when_marked - self.taken_at_last;
                 let freed = (freed_bytes - self.freed_at_last).min(allocated);
-                let while_marking = cycle.taken_when_marked - cycle.taken_before;
+                let while_marking = if self.has_minors() { 0 } else { cycle.taken_when_marked - cycle.taken_before };
                 let floating = u128::from(while_marking) * u128::from(freed) / u128::from(allocated.max(1));
+                let floating = (floating as usize).min(now.used / 4);
+                self.minors_rest = self.minors_rest.saturating_sub(1);
                 (self.taken_at_last, self.freed_at_last) = (cycle.taken_when_marked, freed_bytes);
                 let expected = cycle.expected_work.max(1) as f64 / self.work_per_object;
                 self.work_per_object = (cycle.work as f64 / expected).clamp(1.0, 32.0);
-                self.live = now.used.saturating_sub(floating as usize);
+                self.live = now.used - floating;
                 self.plan(now);
             }
             Extent::Young => {
@@ -384,9 +392,11 @@ mod tests {
         schedule.growth = 1.1;
         schedule.live = 60 * MIB;
         schedule.plan(fullness(60 * MIB));
-        let pace = |used, cycle: Cycle| schedule.pace(&cycle, true, fullness(used), PAUSE_UNITS);
-        assert_eq!(pace(65 * MIB, cycle(2_000_000, 0)), Pace::Hurried(32 << 10, 4));
-        assert_eq!(pace(90 * MIB, cycle(2_000_000, 0)), Pace::Hurried(32 << 10, 16));
+        let pace = |schedule: &Schedule, used, cycle: Cycle| schedule.pace(&cycle, true, fullness(used), PAUSE_UNITS);
+        schedule.begun(fullness(64 * MIB));
+        assert_eq!(pace(&schedule, 65 * MIB, cycle(2_000_000, 0)), Pace::Hurried(32 << 10, 4));
+        assert_eq!(pace(&schedule, 67 * MIB, cycle(2_000_000, 0)), Pace::Hurried(32 << 10, 16));
+        assert_eq!(pace(&schedule, 90 * MIB, cycle(2_000_000, 0)), Pace::AtOnce);
     }
 
     #[test]
@@ -399,10 +409,11 @@ mod tests {
     #[test]
     fn near_the_limit_it_is_completed_at_once() {
         let at = |used: usize| Fullness { used, in_use: used, limit: 20 * MIB };
-        let schedule = planned(at(4 * MIB));
+        let mut schedule = planned(at(4 * MIB));
         assert_eq!(schedule.due(at(8 * MIB), 0), None);
         assert_eq!(schedule.due(at(12 * MIB), 0).map(|(extent, _)| extent), Some(Extent::Full));
-        assert_ne!(schedule.pace(&cycle(1000, 0), true, at(14 * MIB), PAUSE_UNITS), Pace::AtOnce);
+        schedule.begun(at(12 * MIB));
+        assert_ne!(schedule.pace(&cycle(1000, 0), true, at(13 * MIB), PAUSE_UNITS), Pace::AtOnce);
         assert_eq!(schedule.pace(&cycle(1000, 0), true, at(18 * MIB), PAUSE_UNITS), Pace::AtOnce);
     }
 
@@ -430,6 +441,7 @@ mod tests {
     fn what_died_after_it_was_marked_does_not_count_as_alive() {
         let mib = |n: u64| n << 20;
         let mut schedule = planned(fullness(60 * MIB));
+        schedule.nursery_bytes = 0;
         // All that was allocated is garbage of old: 20 MiB while the cycle marked, of which none was freed.
         let steady = Cycle { taken_before: mib(80), taken_when_marked: mib(100), ..cycle(0, 0) };
         schedule.ended(&steady, mib(100), fullness(80 * MIB));

@@ -59,6 +59,7 @@ impl Marker<'_> {
     /// Marks what lives at `index`. False if it is marked already, or nothing lives there.
     #[inline(always)]
     fn mark(&mut self, index: u32) -> bool {
+        self.work.pay_edge(word_of(index));
         let Some(bits) = self.bits.get_mut(word_of(index)) else { return false };
         let bit = bit_of(index);
         if bits.live & !bits.mark & bit == 0 {
@@ -125,9 +126,9 @@ fn put_aside(tracer: &mut Tracer<'_>, info: &'static TypeInfo, from: Part) {
 }
 
 /// What the scan of a part of a slice costs.
-pub(super) const PART_COST: u64 = PART_LEN as u64;
+pub(super) const PART_COST: u64 = PART_LEN as u64 / 4;
 /// What the scan of a card costs.
-const CARD_COST: u64 = 2 * CARD_LEN as u64;
+const CARD_COST: u64 = CARD_LEN as u64;
 
 /// Scans until the worklist is empty, or the credit is used up.
 pub(super) fn run(tracer: &mut Tracer<'_>) {
