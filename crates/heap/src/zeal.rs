@@ -130,6 +130,15 @@ impl FromStr for Zeal {
 }
 
 /// A word that is not a zeal mode.
+///
+/// # Examples
+///
+/// ```
+/// use tumulus_heap::Zeal;
+///
+/// let error = "poison,colect".parse::<Zeal>().unwrap_err();
+/// assert!(error.to_string().starts_with("\"colect\" is not a zeal mode"));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error(
     "{word:?} is not a zeal mode; the modes are collect, every=N, slice=N (N from 1), minor, poison, verify, no-reuse, \
