@@ -447,6 +447,76 @@ fn what_is_kept_alive_outside_brings_collections_on() {
     assert!(collections(1 << 20) > 0);
 }
 
+#[test]
+fn a_handle_to_what_was_found_dead_is_stale_before_it_is_freed() {
+    let ledger = Ledger::new();
+    let mut heap = calm_heap();
+    let (first, _) = list(&mut heap, &ledger, 300);
+    let dead: Vec<Gc<Node>> = (0..300).map(|_| node(&mut heap, &ledger, [None; 2])).collect();
+    heap.start_major();
+    while ledger.dropped() == 0 {
+        assert_eq!(heap.step(&first, Budget::work(1)), Progress::Pending);
+    }
+    assert!(ledger.dropped() < dead.len(), "some are left to be freed");
+    for &gc in &dead {
+        assert!(!heap.contains(gc) && !gc.erase().is::<Node>(&heap));
+        assert!(heap.try_get(gc).is_err() && heap.try_get_mut(gc).is_err() && heap.try_root(gc).is_err());
+    }
+    let young = node(&mut heap, &ledger, [None; 2]);
+    assert!(heap.contains(young) && heap.contains(first) && heap.try_root(young).is_ok());
+}
+
+#[test]
+fn many_roots_do_not_use_up_small_budgets() {
+    let mut heap = Heap::builder().pause_budget(Budget::work(100)).zeal(Zeal::none()).build();
+    let roots: Vec<Gc<u64>> = (0..if cfg!(miri) { 500 } else { 50_000 }).map(|n| heap.alloc(n)).collect();
+    heap.start_major();
+    let mut slices = 0;
+    while heap.step(&roots, Budget::work(100)) == Progress::Pending {
+        slices += 1;
+    }
+    // Leaves need no scan: what is left is to clear and to sweep some hundred pages.
+    assert!(slices < 300, "{slices} slices");
+}
+
+#[test]
+fn a_collection_that_was_asked_for_goes_on_without_allocations() {
+    let ledger = Ledger::new();
+    let mut heap = Heap::builder().pause_budget(Budget::work(10)).zeal(Zeal::none()).build();
+    let (first, _) = list(&mut heap, &ledger, 1_000);
+    heap.start_major();
+    for _ in 0..10_000 {
+        heap.safepoint(&first);
+    }
+    assert_eq!(heap.statistics().collections, 1);
+}
+
+#[test]
+fn an_object_larger_than_anything_does_not_make_the_heap_collect() {
+    let mut heap = calm_heap();
+    let garbage = heap.alloc(1);
+    assert!(heap.try_alloc_slice_with(usize::MAX, |_| 0_u64).is_err());
+    heap.safepoint(&());
+    assert!(heap.contains(garbage));
+}
+
+#[test]
+fn a_limit_that_changes_neither_cancels_a_collection_nor_breaks_the_plan() {
+    let mut heap = Heap::builder().limit(64 << 10).zeal(Zeal::none()).build();
+    while heap.try_alloc([0_u64; 30]).is_ok() {}
+    heap.set_limit(128 << 10);
+    heap.safepoint(&());
+    assert_eq!(heap.statistics().collections, 1, "an allocation had failed");
+
+    let mut heap = Heap::builder().limit(64 << 10).zeal(Zeal::none()).build();
+    heap.on_near_limit(|_| 1 << 30);
+    for n in 0..10_000_u64 {
+        heap.alloc([n; 3]);
+    }
+    heap.safepoint(&());
+    assert!(heap.statistics().collections > 0);
+}
+
 /// One step of a program made at random. Numbers pick among what there is, by the remainder.
 #[derive(Clone, Debug)]
 enum Step {

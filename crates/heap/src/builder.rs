@@ -76,7 +76,8 @@ impl HeapBuilder {
         self
     }
 
-    /// A heap with fewer bytes of objects than this has no full collection unless it is asked for.
+    /// A heap with fewer bytes of objects than this is never due for a full collection to be complete. One in slices begins
+    /// when three quarters of it are used.
     ///
     /// ```
     /// # use tumulus_heap::Heap;

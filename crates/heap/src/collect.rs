@@ -48,6 +48,8 @@ pub(crate) struct Accounts {
     /// Bytes outside of the heap that its objects keep alive, as the program says.
     pub(crate) external_bytes: usize,
     cycle: Option<Cycle>,
+    /// How much work the last slice did.
+    slice_work: u64,
     /// Empty pages are being given back until so many bytes of them are left.
     releasing: Option<usize>,
     /// With zeal: how many safepoints are left until a collection is forced, and how many were forced.
@@ -121,7 +123,7 @@ impl Heap {
     fn safepoint_slow<R: Trace + ?Sized>(&mut self, roots: &R) {
         self.forget_abandoned();
         if self.schedule.collector == Collector::None {
-            self.reschedule(0);
+            self.reschedule();
         } else if self.pressure.failed {
             self.collect_all(Reason::Failure, roots);
         } else if self.zeal.forces_collections() {
@@ -205,7 +207,10 @@ impl Heap {
         }
         self.run_slice(budget, roots);
         let is_idle = self.accounts.cycle.is_none() && self.accounts.releasing.is_none();
-        if is_idle { Progress::Done } else { Progress::Pending }
+        // Where nothing was allocated since, another collection would find what the last one did.
+        let young_bytes = self.young_bytes();
+        let more_is_due = young_bytes > 0 && self.schedule.due_in_idle_time(self.fullness(), young_bytes).is_some();
+        if is_idle && !more_is_due { Progress::Done } else { Progress::Pending }
     }
 
     /// Asks for a full collection that is done in slices, at the safepoints and [`step`](Heap::step)s that follow.
@@ -262,7 +267,7 @@ impl Heap {
 
     fn collect_all<R: Trace + ?Sized>(&mut self, reason: Reason, roots: &R) {
         if self.schedule.collector == Collector::None {
-            self.reschedule(0);
+            self.reschedule();
             return;
         }
         // What a collection that is under way has marked may have died since.
@@ -309,7 +314,7 @@ impl Heap {
     /// ```
     pub fn collect_minor<R: Trace + ?Sized>(&mut self, roots: &R) {
         if self.schedule.collector == Collector::None {
-            self.reschedule(0);
+            self.reschedule();
             return;
         }
         self.forget_abandoned();
@@ -407,7 +412,8 @@ impl Heap {
                 }
             }
         }
-        self.reschedule(meter.spent());
+        self.accounts.slice_work = meter.spent();
+        self.reschedule();
         self.assert_consistent("after");
         self.store.take_panic()
     }
@@ -479,8 +485,8 @@ impl Heap {
         }
     }
 
-    /// Sets when the next slice or collection is due, by what is in the heap now. The last slice did `slice_work`.
-    pub(crate) fn reschedule(&mut self, slice_work: u64) {
+    /// Sets when the next slice or collection is due, by what is in the heap now.
+    pub(crate) fn reschedule(&mut self) {
         let taken = self.store.taken_bytes();
         if self.schedule.collector == Collector::None {
             self.pressure.due = u64::MAX;
@@ -491,11 +497,12 @@ impl Heap {
             None if self.accounts.releasing.is_some() => 2 * crate::raw::PAGE_BYTES,
             None => self.schedule.bytes_to_next(now, self.young_bytes()),
             Some(cycle) => {
-                let (step, hurry) = match self.schedule.pace(cycle, self.store.is_marking(), now, slice_work) {
-                    Pace::Calm(step) => (step, Some(1)),
-                    Pace::Hurried(step, times) => (step, Some(times)),
-                    Pace::AtOnce => (0, None),
-                };
+                let (step, hurry) =
+                    match self.schedule.pace(cycle, self.store.is_marking(), now, self.accounts.slice_work) {
+                        Pace::Calm(step) => (step, Some(1)),
+                        Pace::Hurried(step, times) => (step, Some(times)),
+                        Pace::AtOnce => (0, None),
+                    };
                 if hurry != Some(1) && hurry != self.accounts.hurry {
                     let (kind, bound) = (kind(cycle.extent), self.schedule.bound());
                     self.listener.tell(|| Event::Hurried { kind, times: hurry, used: now.used, bound });
@@ -504,13 +511,16 @@ impl Heap {
                 step
             }
         };
-        self.pressure.due = if self.zeal.forces_collections() { 0 } else { taken.saturating_add(step as u64) };
+        // One that was asked for goes on at each safepoint, also where the program allocates nothing.
+        let asked = self.accounts.cycle.is_some_and(|cycle| cycle.reason == Reason::Asked);
+        let at_once = self.zeal.forces_collections() || self.pressure.failed || asked;
+        self.pressure.due = if at_once { 0 } else { taken.saturating_add(step as u64) };
     }
 
     /// Takes a change of the limit into account.
     pub(crate) fn limit_changed(&mut self) {
         self.schedule.plan(self.fullness());
-        self.reschedule(0);
+        self.reschedule();
     }
 
     /// Tells the heap that its objects keep `change` bytes more alive outside of it than before, or so many fewer.

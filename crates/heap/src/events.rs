@@ -159,7 +159,7 @@ impl Listener {
 impl Heap {
     /// Sets a callback that is told what happens in the heap: when a collection ends, hurries, or is abandoned.
     ///
-    /// It is called at safepoints, and takes the place of the one before. It has no access to the heap.
+    /// It is called at safepoints and by [`set_limit`](Heap::set_limit), and takes the place of the one before. It has no access to the heap.
     ///
     /// ```
     /// # use tumulus_heap::Heap;

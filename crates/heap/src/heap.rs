@@ -105,8 +105,8 @@ impl Heap {
     ///
     /// # Panics
     ///
-    /// If the system refuses even a small range of addresses, or the environment variable `TUMULUS_ZEAL` is set to
-    /// something that is not a list of zeal modes. See [`try_new`](Heap::try_new).
+    /// If the system refuses even a small range of addresses, or one of the environment variables `TUMULUS_ZEAL` and
+    /// `TUMULUS_OPTIONS` cannot be read. See [`try_new`](Heap::try_new).
     ///
     /// # Examples
     ///
@@ -193,7 +193,7 @@ impl Heap {
     #[track_caller]
     pub fn get_mut<T: Object + ?Sized>(&mut self, gc: Gc<T>) -> &mut T {
         // The borrow checker does not see that the first borrow ends where it is not returned.
-        if !self.store.contains(gc.handle()) {
+        if !self.store.holds(gc.handle()) {
             self.panic_stale(gc);
         }
         self.barrier(gc);
@@ -220,7 +220,10 @@ impl Heap {
     /// ```
     #[inline]
     pub fn try_get<T: Object + ?Sized>(&self, gc: Gc<T>) -> Result<&T, HandleError> {
-        self.store.get(gc).ok_or_else(|| self.stale(gc))
+        match self.store.get(gc) {
+            Some(object) if !self.store.is_doomed(gc.handle()) => Ok(object),
+            _ => Err(self.stale(gc)),
+        }
     }
 
     /// Borrows an object exclusively, if it is alive.

@@ -138,9 +138,11 @@ impl Pressure {
         requested: usize,
         type_name: &'static str,
     ) -> Result<(), AllocError> {
-        // What failed once will fail again soon: collect at the next safepoint.
-        self.due = self.due.min(store.taken_bytes());
-        self.failed = true;
+        if matches!(kind, AllocErrorKind::Limit | AllocErrorKind::System | AllocErrorKind::AddressSpace) {
+            // What failed once will fail again soon: collect at the next safepoint.
+            self.due = self.due.min(store.taken_bytes());
+            self.failed = true;
+        }
         let (used, limit) = (store.committed_bytes(), store.limit);
         let error = AllocError { value: (), kind, used, limit, requested, type_name };
         if kind != AllocErrorKind::Limit {

@@ -173,7 +173,7 @@ impl Schedule {
     /// Takes note that a collection begins, which may be late: the heap may have grown far, where no safepoint came.
     pub(crate) fn begun(&mut self, now: Fullness) {
         self.room = self.ahead(self.growth_budget(self.live, now.limit));
-        if now.used >= self.end_by - self.room / 2 {
+        if now.used >= self.end_by.saturating_sub(self.room / 2) {
             self.room = self.ahead(self.growth_budget(now.used, now.limit));
             self.end_by = now.used.saturating_add(self.room);
         }
@@ -275,8 +275,10 @@ impl Schedule {
 
     /// How much work a collection of so many objects, in so many bytes, is expected to be.
     pub(crate) fn expected_work(&self, objects: u64, bytes: u64) -> u64 {
-        // Some objects are long slices, of which each part is work.
-        (objects.max(bytes / 32) as f64 * self.work_per_object) as u64
+        // Some objects are long slices, of which each part is work. A cast from a float saturates.
+        #[allow(clippy::cast_sign_loss)]
+        let work = (objects.max(bytes / 32) as f64 * self.work_per_object) as u64;
+        work
     }
 
     /// Learns from a collection that is complete, which has left `now`. Since the heap was made, `freed_bytes` were freed.
@@ -296,6 +298,9 @@ impl Schedule {
                 self.work_per_object = (cycle.work as f64 / expected).clamp(1.0, 32.0);
                 self.live = now.used - floating;
                 self.plan(now);
+                // What floats is not worth another collection right away.
+                self.start_at = self.start_at.max(now.used.saturating_add(*STEP_BYTES.end()));
+                self.end_by = self.end_by.max(self.start_at);
             }
             Extent::Young => {
                 let enough = cycle.young_bytes >= self.nursery_bytes as u64 / 2;

@@ -19,8 +19,8 @@ impl Heap {
     /// Borrows some elements of a slice exclusively.
     ///
     /// It is what `&mut heap.get_mut(gc)[range]` gives. The difference is what the collector has to do after it: of a long
-    /// slice that may contain handles it looks at the neighbourhood of these elements again, of some hundred elements, and
-    /// not at the whole slice.
+    /// slice that may contain handles it looks at the sixteen elements around each of these again, and not at the whole
+    /// slice.
     ///
     /// # Panics
     ///

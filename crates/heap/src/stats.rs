@@ -41,7 +41,7 @@ pub struct Statistics {
     pub allocated_bytes: u64,
     /// Objects that were alive after the last collection.
     pub live_objects: u64,
-    /// Objects, and parts of long slices, that were written to since a collection has looked at them, and that the next
+    /// Objects, and cards of long slices, that were written to since a collection has looked at them, and that the next
     /// slice or collection looks at.
     pub remembered_objects: usize,
     /// Objects that collections have freed, one that is under way included.

@@ -254,6 +254,8 @@ impl Store {
             } else if !marking.roots_seen {
                 marking.roots_seen = true;
                 roots(&mut tracer);
+                // They are looked at whole, and would use up small budgets.
+                mark::marker(&mut tracer).work.set_credit(*credit);
             } else {
                 return Stop::Marked;
             }
@@ -329,7 +331,7 @@ impl Store {
     }
 
     /// Whether the object in a cell has been marked, so that a write to it has to be noted.
-    fn is_marked(&self, index: u32) -> bool {
+    pub(super) fn is_marked(&self, index: u32) -> bool {
         self.bits.get(word_of(index)).is_some_and(|bits| bits.mark & bit_of(index) != 0)
     }
 

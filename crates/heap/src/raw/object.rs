@@ -176,7 +176,7 @@ unsafe impl<T: Trace + 'static> Cell for T {
     }
 }
 
-// SAFETY: `payload` follows the shape that `Store::fill_slice` writes by; `INFO` is made from `Self`.
+// SAFETY: `payload` follows the shape that `Store::put_slice` writes by; `INFO` is made from `Self`.
 unsafe impl<T: Trace + 'static> Cell for [T] {
     const INFO: &'static TypeInfo = &TypeInfo::of::<[T]>(std::mem::needs_drop::<T>());
 
@@ -243,7 +243,7 @@ unsafe impl<T: Trace + 'static> Cell for [T] {
     }
 }
 
-// SAFETY: a `str` is stored as the slice of its bytes; only `Store::fill_str` makes one, from a `str`.
+// SAFETY: a `str` is stored as the slice of its bytes; only `Store::put_str` makes one, from a `str`.
 unsafe impl Cell for str {
     const INFO: &'static TypeInfo = &TypeInfo::of::<str>(false);
 

@@ -208,10 +208,25 @@ impl Store {
         (stamp == handle.stamp()).then_some(cell)
     }
 
+    /// Whether the object of a handle is there, be it one that a collection has found dead and has not freed yet.
+    #[inline(always)]
+    pub(crate) fn holds(&self, handle: Handle) -> bool {
+        self.cell_of(handle).is_some()
+    }
+
     /// Whether the object of a handle is alive in this heap.
     #[inline]
     pub(crate) fn contains(&self, handle: Handle) -> bool {
-        self.cell_of(handle).is_some()
+        self.holds(handle) && !self.is_doomed(handle)
+    }
+
+    /// Whether the object of a valid handle has been found dead and waits to be freed: while a cycle sweeps, that is what is
+    /// not marked and was there when the sweep began.
+    #[inline]
+    pub(crate) fn is_doomed(&self, handle: Handle) -> bool {
+        matches!(self.phase, Phase::Sweeping(_))
+            && handle.stamp() != self.stamps.current()
+            && !self.is_marked(handle.index())
     }
 
     #[inline(always)]
@@ -250,7 +265,9 @@ impl Store {
 
     /// The type of the object that an untyped handle leads to.
     pub(crate) fn type_of(&self, handle: Handle) -> Option<&'static TypeInfo> {
-        self.cell_of(handle)?;
+        if !self.contains(handle) {
+            return None;
+        }
         self.pages.page(page_of(handle.index())).info
     }
 

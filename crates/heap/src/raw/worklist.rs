@@ -284,7 +284,9 @@ mod tests {
         let price = |indices: &[u32]| {
             let mut work = Worklist::new();
             work.set_credit(u64::MAX);
-            indices.iter().for_each(|&index| work.push(index));
+            for &index in indices {
+                work.push(index);
+            }
             while work.next(cage()).is_some() {}
             u64::MAX - work.credit()
         };
