@@ -480,6 +480,52 @@ fn many_roots_do_not_use_up_small_budgets() {
 }
 
 #[test]
+fn sweeping_keeps_up_with_a_program_that_makes_much_to_drop() {
+    const KEPT: usize = 10_000;
+    let mut heap = Heap::builder().min_heap(4 << 20).zeal(Zeal::none()).build();
+    let log = events(&mut heap);
+    let mut kept = vec![None; KEPT];
+    for n in 0..if cfg!(miri) { 1_000 } else { 2_000_000_usize } {
+        let gc = heap.alloc(Box::new(n));
+        if n.is_multiple_of(4) {
+            kept[n.wrapping_mul(0x9e37_79b9) / 4 % KEPT] = Some(gc);
+        }
+        heap.safepoint(&kept);
+        assert!(heap.statistics().used_bytes < 6 << 20, "after {n}: {:?}", log.borrow());
+    }
+    assert!(!log.borrow().iter().any(|event| matches!(event, Event::Hurried { times: None, .. })));
+}
+
+#[test]
+fn pages_that_were_emptied_find_other_uses() {
+    let mut heap = Heap::builder().min_heap(1 << 20).nursery(256 << 10).zeal(Zeal::none()).build();
+    for size in 1..=if cfg!(miri) { 2 } else { 100_usize } {
+        for _ in 0..2_000 {
+            heap.alloc_slice_with(size * 16, |_| 0_u8);
+            heap.safepoint(&());
+        }
+    }
+    let statistics = heap.statistics();
+    assert!(statistics.committed_bytes < 8 << 20, "{statistics:?}");
+}
+
+#[test]
+fn a_request_is_carried_out_although_another_collection_is_under_way() {
+    let ledger = Ledger::new();
+    let mut heap = Heap::builder().pause_budget(Budget::work(50)).min_heap(64 << 10).zeal(Zeal::none()).build();
+    let (mut first, _) = list(&mut heap, &ledger, 1_000);
+    while heap.step(&first, Budget::work(1)) == Progress::Done {
+        first = node(&mut heap, &ledger, [Some(first), None]);
+    }
+    heap.start_major();
+    for _ in 0..100_000 {
+        heap.safepoint(&first);
+    }
+    let statistics = heap.statistics();
+    assert!(statistics.collections > statistics.minor_collections, "{statistics:?}");
+}
+
+#[test]
 fn a_collection_that_was_asked_for_goes_on_without_allocations() {
     let ledger = Ledger::new();
     let mut heap = Heap::builder().pause_budget(Budget::work(10)).zeal(Zeal::none()).build();

@@ -45,7 +45,7 @@ impl Budget {
         Budget(Bound::Work(if units == 0 { 1 } else { units }))
     }
 
-    /// So much time on the wall. A collection then depends on the machine, and on what else that does.
+    /// So much time on the wall; at least a microsecond. A collection then depends on the machine, and on what else that does.
     ///
     /// ```
     /// # use tumulus_heap::{Budget, Heap, Progress};
@@ -55,7 +55,8 @@ impl Budget {
     /// assert_eq!(progress, Progress::Done);
     /// ```
     pub const fn time(time: Duration) -> Budget {
-        Budget(Bound::Time(time))
+        // Of nothing, any multiple is nothing.
+        Budget(Bound::Time(if time.is_zero() { Duration::from_micros(1) } else { time }))
     }
 
     /// As much as there is to do: the collector stops the world.
@@ -195,6 +196,7 @@ mod tests {
         let mut late = Meter::start(Budget::time(Duration::ZERO));
         assert!(late.grant() > 0);
         late.spend(1);
+        std::thread::sleep(Duration::from_millis(1));
         assert_eq!(late.grant(), 0);
     }
 }

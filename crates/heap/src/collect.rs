@@ -7,7 +7,7 @@ use crate::budget::{BETWEEN_LOOKS, Budget, Meter, Progress};
 use crate::events::{Event, Kind, Reason};
 use crate::heap::Heap;
 use crate::raw::{Exactness, Extent, RootTable, Stop};
-use crate::schedule::{Cycle, Fullness, Pace, Schedule};
+use crate::schedule::{Cycle, Fullness, Pace, Schedule, Slice, Stage};
 use crate::scope::Temporaries;
 use crate::trace::{Trace, Tracer};
 use crate::zeal::Zeal;
@@ -42,14 +42,13 @@ pub(crate) struct Accounts {
     pub(crate) minor_collections: u64,
     /// As the last collection left them.
     pub(crate) live_objects: u64,
-    /// `taken_bytes` of the store when the last sweep began: what has been taken since is young.
+    /// `allocated_bytes` of the store when the last sweep began: what has been allocated since is young.
     young_since: u64,
     pub(crate) peak_committed_bytes: usize,
     /// Bytes outside of the heap that its objects keep alive, as the program says.
     pub(crate) external_bytes: usize,
     cycle: Option<Cycle>,
-    /// How much work the last slice did.
-    slice_work: u64,
+    last_slice: Slice,
     /// Empty pages are being given back until so many bytes of them are left.
     releasing: Option<usize>,
     /// With zeal: how many safepoints are left until a collection is forced, and how many were forced.
@@ -200,14 +199,16 @@ impl Heap {
             return Progress::Done;
         }
         self.forget_abandoned();
+        // Where nothing was allocated since the last collection, another one would find what that did.
+        let young_bytes = self.young_bytes();
         if self.accounts.cycle.is_none()
-            && let Some((extent, reason)) = self.schedule.due_in_idle_time(self.fullness(), self.young_bytes())
+            && (young_bytes > 0 || self.schedule.major_wanted)
+            && let Some((extent, reason)) = self.schedule.due_in_idle_time(self.fullness(), young_bytes)
         {
             self.begin(extent, reason);
         }
         self.run_slice(budget, roots);
         let is_idle = self.accounts.cycle.is_none() && self.accounts.releasing.is_none();
-        // Where nothing was allocated since, another collection would find what the last one did.
         let young_bytes = self.young_bytes();
         let more_is_due = young_bytes > 0 && self.schedule.due_in_idle_time(self.fullness(), young_bytes).is_some();
         if is_idle && !more_is_due { Progress::Done } else { Progress::Pending }
@@ -231,9 +232,10 @@ impl Heap {
     /// assert!(!heap.contains(garbage));
     /// ```
     pub fn start_major(&mut self) {
-        let under_way = self.accounts.cycle.is_some_and(|cycle| cycle.extent == Extent::Full);
-        if !under_way && self.schedule.collector == Collector::MarkSweep {
-            self.schedule.major_wanted = true;
+        self.forget_abandoned();
+        match &mut self.accounts.cycle {
+            Some(cycle) if cycle.extent == Extent::Full => cycle.reason = Reason::Asked,
+            _ => self.schedule.major_wanted = self.schedule.collector == Collector::MarkSweep,
         }
         self.pressure.due = self.pressure.due.min(self.store.taken_bytes());
     }
@@ -332,11 +334,19 @@ impl Heap {
             panic = self.slice(Budget::unlimited(), roots);
         }
         self.begin(extent, reason);
-        panic.or(self.slice(Budget::unlimited(), roots))
+        match (panic, self.slice(Budget::unlimited(), roots)) {
+            (Some(first), second) => {
+                // It may panic when it is dropped.
+                std::mem::forget(second);
+                Some(first)
+            }
+            (None, second) => second,
+        }
     }
 
     fn begin(&mut self, extent: Extent, reason: Reason) {
         debug_assert!(self.accounts.cycle.is_none());
+        let extent = if self.store.needs_full_cycle() { Extent::Full } else { extent };
         self.assert_consistent("before");
         self.note_peak();
         if extent == Extent::Full {
@@ -361,7 +371,7 @@ impl Heap {
             young_bytes,
             freed_objects_before,
             freed_bytes_before,
-            taken_before: self.store.taken_bytes(),
+            taken_before: self.store.allocated_bytes(),
             taken_when_marked: 0,
         });
         self.schedule.begun(self.fullness());
@@ -383,6 +393,7 @@ impl Heap {
             budget = budget.times(Schedule::insistence(cycle, budget.units().unwrap_or(BETWEEN_LOOKS)));
         }
         self.store.begin_slice();
+        let swept_before = self.store.swept_bytes();
         let mut meter = Meter::start(budget);
         loop {
             let granted = meter.grant();
@@ -412,7 +423,8 @@ impl Heap {
                 }
             }
         }
-        self.accounts.slice_work = meter.spent();
+        let swept_bytes = self.store.swept_bytes() - swept_before;
+        self.accounts.last_slice = Slice { work: meter.spent(), swept_bytes };
         self.reschedule();
         self.assert_consistent("after");
         self.store.take_panic()
@@ -430,7 +442,7 @@ impl Heap {
             }
         }
         self.store.begin_sweep();
-        self.accounts.young_since = self.store.taken_bytes();
+        self.accounts.young_since = self.store.allocated_bytes();
         if let Some(cycle) = &mut self.accounts.cycle {
             cycle.taken_when_marked = self.accounts.young_since;
         }
@@ -444,9 +456,9 @@ impl Heap {
         let freed_objects = self.store.freed().objects;
         let freed_bytes = self.store.freed().bytes;
         self.accounts.live_objects = self.store.made_objects() - freed_objects;
-        self.pressure.failed = false;
+        self.pressure.failed &= cycle.extent == Extent::Young;
         let now = self.fullness();
-        self.schedule.ended(&cycle, freed_bytes, now);
+        self.schedule.ended(&cycle, freed_bytes, self.young_bytes(), now);
         if cycle.extent == Extent::Full {
             let idle = self.store.take_idle_bytes();
             self.accounts.releasing = Some(self.schedule.keep_empty(self.store.empty_bytes(), idle));
@@ -493,16 +505,16 @@ impl Heap {
             return;
         }
         let now = self.fullness();
+        let stage = if self.store.is_marking() { Stage::Marking } else { Stage::Sweeping };
         let step = match &self.accounts.cycle {
             None if self.accounts.releasing.is_some() => 2 * crate::raw::PAGE_BYTES,
             None => self.schedule.bytes_to_next(now, self.young_bytes()),
             Some(cycle) => {
-                let (step, hurry) =
-                    match self.schedule.pace(cycle, self.store.is_marking(), now, self.accounts.slice_work) {
-                        Pace::Calm(step) => (step, Some(1)),
-                        Pace::Hurried(step, times) => (step, Some(times)),
-                        Pace::AtOnce => (0, None),
-                    };
+                let (step, hurry) = match self.schedule.pace(cycle, stage, now, self.accounts.last_slice) {
+                    Pace::Calm(step) => (step, Some(1)),
+                    Pace::Hurried(step, times) => (step, Some(times)),
+                    Pace::AtOnce => (0, None),
+                };
                 if hurry != Some(1) && hurry != self.accounts.hurry {
                     let (kind, bound) = (kind(cycle.extent), self.schedule.bound());
                     self.listener.tell(|| Event::Hurried { kind, times: hurry, used: now.used, bound });
@@ -512,7 +524,8 @@ impl Heap {
             }
         };
         // One that was asked for goes on at each safepoint, also where the program allocates nothing.
-        let asked = self.accounts.cycle.is_some_and(|cycle| cycle.reason == Reason::Asked);
+        let asked =
+            self.schedule.major_wanted || self.accounts.cycle.is_some_and(|cycle| cycle.reason == Reason::Asked);
         let at_once = self.zeal.forces_collections() || self.pressure.failed || asked;
         self.pressure.due = if at_once { 0 } else { taken.saturating_add(step as u64) };
     }
@@ -554,7 +567,7 @@ impl Heap {
 
     /// Bytes of the cells and blocks that were allocated since the last sweep began.
     fn young_bytes(&self) -> u64 {
-        self.store.taken_bytes() - self.accounts.young_since
+        self.store.allocated_bytes() - self.accounts.young_since
     }
 
     fn fullness(&self) -> Fullness {

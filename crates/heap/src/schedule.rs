@@ -23,6 +23,8 @@ use crate::raw::{Extent, PAGE_BYTES};
 const PAUSE_UNITS: u64 = 12_000;
 /// The fewest and the most bytes that are allocated between two slices.
 const STEP_BYTES: std::ops::RangeInclusive<usize> = 32 << 10..=256 << 10;
+/// The fewest bytes that are allocated between two slices of sweeping.
+const LEAST_SWEEP_STEP: usize = 8 << 10;
 /// What is allocated between two slices of work that does not hurry.
 const CALM_STEP_BYTES: usize = 64 << 10;
 /// The largest multiple of the budget that a slice in a hurry has, and the largest when the heap has outgrown its bound.
@@ -72,9 +74,12 @@ pub(crate) struct Schedule {
     start_at_in_use: usize,
     /// It should be complete when so many bytes are used,
     end_by: usize,
-    /// which is so many from where it began,
+    /// which is so many from where it began. One that begins late has another bound than was planned.
     room: usize,
-    /// and is completed at once when so many are in pages and blocks.
+    planned_end: usize,
+    /// or when pages have come to so many bytes, most of which minor collections have emptied.
+    sparse_at: usize,
+    /// It is completed at once when so many are in pages and blocks.
     end_by_in_use: usize,
     /// Bytes that were empty through each of the last full collections.
     idle_bytes: [usize; IDLE_CYCLES],
@@ -110,6 +115,21 @@ pub(crate) struct Fullness {
     pub(crate) limit: usize,
 }
 
+/// What a collection is doing.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Stage {
+    Marking,
+    Sweeping,
+}
+
+/// What a slice has done.
+#[derive(Copy, Clone, Debug, Default)]
+pub(crate) struct Slice {
+    pub(crate) work: u64,
+    /// Bytes of the cells that it has swept.
+    pub(crate) swept_bytes: u64,
+}
+
 /// How the next slice is done.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Pace {
@@ -141,6 +161,8 @@ impl Schedule {
             start_at_in_use: usize::MAX,
             end_by: usize::MAX,
             room: 0,
+            planned_end: usize::MAX,
+            sparse_at: usize::MAX,
             end_by_in_use: usize::MAX,
             idle_bytes: [0; IDLE_CYCLES],
         }
@@ -167,11 +189,12 @@ impl Schedule {
     /// if the program made as much new work between two slices as one of them does.
     pub(crate) fn insistence(cycle: &Cycle, units: u64) -> u32 {
         let excess = cycle.work.saturating_sub(cycle.expected_work.saturating_mul(2).saturating_add(64));
-        1 + u32::try_from(excess / units.saturating_mul(8)).unwrap_or(u32::MAX - 1)
+        u32::try_from(excess / units.saturating_mul(8)).unwrap_or(u32::MAX).saturating_add(1)
     }
 
     /// Takes note that a collection begins, which may be late: the heap may have grown far, where no safepoint came.
     pub(crate) fn begun(&mut self, now: Fullness) {
+        self.planned_end = self.end_by;
         self.room = self.ahead(self.growth_budget(self.live, now.limit));
         if now.used >= self.end_by.saturating_sub(self.room / 2) {
             self.room = self.ahead(self.growth_budget(now.used, now.limit));
@@ -197,7 +220,7 @@ impl Schedule {
         let old = if self.has_minors() { now.used.saturating_sub(young_bytes as usize) } else { now.used };
         if self.major_wanted {
             Some((Extent::Full, Reason::Asked))
-        } else if old >= self.start_at {
+        } else if old >= self.start_at || now.in_use >= self.sparse_at {
             Some((Extent::Full, Reason::Growth))
         } else if now.in_use >= self.start_at_in_use {
             Some((Extent::Full, Reason::Limit))
@@ -241,17 +264,26 @@ impl Schedule {
         to_full.min(to_limit).min(to_minor).max(2 * PAGE_BYTES)
     }
 
-    /// When the next slice of the collection that is under way is due, and how large it is. `slice_work` is how much the
-    /// last one did.
-    pub(crate) fn pace(&self, cycle: &Cycle, is_marking: bool, now: Fullness, slice_work: u64) -> Pace {
+    /// When the next slice of the collection that is under way is due, and how large it is, by what the last one did.
+    pub(crate) fn pace(&self, cycle: &Cycle, stage: Stage, now: Fullness, last: Slice) -> Pace {
         let near_limit = now.in_use >= self.end_by_in_use && cycle.extent == Extent::Full;
         if near_limit || now.used >= self.end_by.saturating_add(self.room) {
             return Pace::AtOnce;
         }
-        if !is_marking || cycle.extent == Extent::Young {
+        let most = if now.used < self.end_by { HURRY } else { GREAT_HURRY };
+        if stage == Stage::Sweeping {
+            // Faster than the program fills cells, which it takes a page at a time. Things to drop take long.
+            let step = (last.swept_bytes / 4).max(1);
+            let least = LEAST_SWEEP_STEP as u64;
+            return match (least / step).min(most) {
+                0 | 1 => Pace::Calm((step as usize).clamp(LEAST_SWEEP_STEP, CALM_STEP_BYTES)),
+                times => Pace::Hurried(LEAST_SWEEP_STEP, times as u32),
+            };
+        }
+        if cycle.extent == Extent::Young {
             return Pace::Calm(CALM_STEP_BYTES);
         }
-        let units = self.pause.units().unwrap_or(slice_work).max(1);
+        let units = self.pause.units().unwrap_or(last.work).max(1);
         // An eighth is added for what is new, and as a reserve.
         let expected = cycle.expected_work + cycle.expected_work / 8;
         let left = expected.saturating_sub(cycle.work).max(units);
@@ -259,7 +291,6 @@ impl Schedule {
         let room = self.end_by.saturating_sub(now.used).min(self.end_by_in_use - now.in_use) as u64;
         let step = room / slices;
         let least = *STEP_BYTES.start() as u64;
-        let most = if now.used < self.end_by { HURRY } else { GREAT_HURRY };
         let hurry = (least / step.max(1)).min(most) as u32;
         if hurry > 1 {
             Pace::Hurried(*STEP_BYTES.start(), hurry)
@@ -282,7 +313,8 @@ impl Schedule {
     }
 
     /// Learns from a collection that is complete, which has left `now`. Since the heap was made, `freed_bytes` were freed.
-    pub(crate) fn ended(&mut self, cycle: &Cycle, freed_bytes: u64, now: Fullness) {
+    /// So many bytes were allocated since marking ended.
+    pub(crate) fn ended(&mut self, cycle: &Cycle, freed_bytes: u64, young_bytes: u64, now: Fullness) {
         match cycle.extent {
             Extent::Full => {
                 // Of what was allocated since the last full collection, the part that was garbage by now. While this one
@@ -296,13 +328,16 @@ impl Schedule {
                 (self.taken_at_last, self.freed_at_last) = (cycle.taken_when_marked, freed_bytes);
                 let expected = cycle.expected_work.max(1) as f64 / self.work_per_object;
                 self.work_per_object = (cycle.work as f64 / expected).clamp(1.0, 32.0);
-                self.live = now.used - floating;
+                // What was allocated since marking ended is not known to be alive.
+                self.live = now.used.saturating_sub(floating).saturating_sub(young_bytes as usize);
+                self.sparse_at = now.in_use.saturating_add(now.used.max(self.min_bytes));
                 self.plan(now);
                 // What floats is not worth another collection right away.
                 self.start_at = self.start_at.max(now.used.saturating_add(*STEP_BYTES.end()));
                 self.end_by = self.end_by.max(self.start_at);
             }
             Extent::Young => {
+                self.end_by = self.planned_end;
                 let enough = cycle.young_bytes >= self.nursery_bytes as u64 / 2;
                 let survived = cycle.young_bytes.saturating_sub(freed_bytes - cycle.freed_bytes_before);
                 if !enough || survived * 100 <= cycle.young_bytes * WORTHWHILE_SURVIVAL {
@@ -363,7 +398,7 @@ mod tests {
     fn follow(schedule: &Schedule, from: usize, work: u64) -> Result<usize, Pace> {
         let (mut used, mut done) = (from, 0);
         while done < work {
-            match schedule.pace(&cycle(work, done), true, fullness(used), PAUSE_UNITS) {
+            match schedule.pace(&cycle(work, done), Stage::Marking, fullness(used), Slice::default()) {
                 Pace::Calm(step) => used += step,
                 pace => return Err(pace),
             }
@@ -397,7 +432,9 @@ mod tests {
         schedule.growth = 1.1;
         schedule.live = 60 * MIB;
         schedule.plan(fullness(60 * MIB));
-        let pace = |schedule: &Schedule, used, cycle: Cycle| schedule.pace(&cycle, true, fullness(used), PAUSE_UNITS);
+        let pace = |schedule: &Schedule, used, cycle: Cycle| {
+            schedule.pace(&cycle, Stage::Marking, fullness(used), Slice::default())
+        };
         schedule.begun(fullness(64 * MIB));
         assert_eq!(pace(&schedule, 65 * MIB, cycle(2_000_000, 0)), Pace::Hurried(32 << 10, 4));
         assert_eq!(pace(&schedule, 67 * MIB, cycle(2_000_000, 0)), Pace::Hurried(32 << 10, 16));
@@ -412,14 +449,35 @@ mod tests {
     }
 
     #[test]
+    fn sweeping_keeps_ahead_of_the_program() {
+        let schedule = planned(fullness(60 * MIB));
+        let pace = |swept_bytes| {
+            schedule.pace(&cycle(0, 0), Stage::Sweeping, fullness(61 * MIB), Slice { work: PAUSE_UNITS, swept_bytes })
+        };
+        assert_eq!(pace(10 << 20), Pace::Calm(CALM_STEP_BYTES));
+        assert_eq!(pace(40 << 10), Pace::Calm(10 << 10));
+        assert_eq!(pace(16 << 10), Pace::Hurried(LEAST_SWEEP_STEP, 2));
+        assert_eq!(pace(1 << 10), Pace::Hurried(LEAST_SWEEP_STEP, 4));
+    }
+
+    #[test]
+    fn pages_that_were_emptied_bring_a_full_collection() {
+        let mut schedule = planned(fullness(MIB));
+        schedule.ended(&cycle(0, 0), 0, 0, fullness(MIB));
+        let sparse = |in_use| Fullness { used: MIB, in_use, limit: usize::MAX };
+        assert_eq!(schedule.due(sparse(16 * MIB), 0), None);
+        assert_eq!(schedule.due(sparse(17 * MIB), 0), Some((Extent::Full, Reason::Growth)));
+    }
+
+    #[test]
     fn near_the_limit_it_is_completed_at_once() {
         let at = |used: usize| Fullness { used, in_use: used, limit: 20 * MIB };
         let mut schedule = planned(at(4 * MIB));
         assert_eq!(schedule.due(at(8 * MIB), 0), None);
         assert_eq!(schedule.due(at(12 * MIB), 0).map(|(extent, _)| extent), Some(Extent::Full));
         schedule.begun(at(12 * MIB));
-        assert_ne!(schedule.pace(&cycle(1000, 0), true, at(13 * MIB), PAUSE_UNITS), Pace::AtOnce);
-        assert_eq!(schedule.pace(&cycle(1000, 0), true, at(18 * MIB), PAUSE_UNITS), Pace::AtOnce);
+        assert_ne!(schedule.pace(&cycle(1000, 0), Stage::Marking, at(13 * MIB), Slice::default()), Pace::AtOnce);
+        assert_eq!(schedule.pace(&cycle(1000, 0), Stage::Marking, at(18 * MIB), Slice::default()), Pace::AtOnce);
     }
 
     #[test]
@@ -428,17 +486,17 @@ mod tests {
         let nursery = schedule.nursery_bytes as u64;
         let minor = Cycle { extent: Extent::Young, young_bytes: nursery, ..cycle(0, 0) };
         assert_eq!(schedule.due(fullness(0), nursery), Some((Extent::Young, Reason::Nursery)));
-        schedule.ended(&minor, nursery / 2, fullness(MIB));
+        schedule.ended(&minor, nursery / 2, 0, fullness(MIB));
         assert!(schedule.due(fullness(MIB), nursery).is_some());
-        schedule.ended(&minor, nursery / 4, fullness(MIB));
+        schedule.ended(&minor, nursery / 4, 0, fullness(MIB));
         assert_eq!(schedule.due(fullness(MIB), 10 * nursery), None);
-        schedule.ended(&cycle(0, 0), 0, fullness(MIB));
+        schedule.ended(&cycle(0, 0), 0, 0, fullness(MIB));
         assert!(schedule.due(fullness(MIB), nursery).is_some());
         // In vain again: twice as long.
-        schedule.ended(&minor, 0, fullness(MIB));
-        schedule.ended(&cycle(0, 0), 0, fullness(MIB));
+        schedule.ended(&minor, 0, 0, fullness(MIB));
+        schedule.ended(&cycle(0, 0), 0, 0, fullness(MIB));
         assert_eq!(schedule.due(fullness(MIB), nursery), None);
-        schedule.ended(&cycle(0, 0), 0, fullness(MIB));
+        schedule.ended(&cycle(0, 0), 0, 0, fullness(MIB));
         assert!(schedule.due(fullness(MIB), nursery).is_some());
     }
 
@@ -449,11 +507,11 @@ mod tests {
         schedule.nursery_bytes = 0;
         // All that was allocated is garbage of old: 20 MiB while the cycle marked, of which none was freed.
         let steady = Cycle { taken_before: mib(80), taken_when_marked: mib(100), ..cycle(0, 0) };
-        schedule.ended(&steady, mib(100), fullness(80 * MIB));
+        schedule.ended(&steady, mib(100), 0, fullness(80 * MIB));
         assert_eq!(schedule.live, 60 * MIB);
         // Nothing of it is garbage.
         let growing = Cycle { taken_before: mib(180), taken_when_marked: mib(200), ..cycle(0, 0) };
-        schedule.ended(&growing, mib(100), fullness(180 * MIB));
+        schedule.ended(&growing, mib(100), 0, fullness(180 * MIB));
         assert_eq!(schedule.live, 180 * MIB);
     }
 

@@ -27,7 +27,7 @@ const PAGE_COST: u64 = 32;
 /// How many cells without a destructor are freed for one unit.
 const FREED_FOR_ONE: u32 = 2;
 /// What a destructor costs.
-const DROP_COST: u32 = 10;
+const DROP_COST: u32 = 6;
 /// What giving a page back to the system costs.
 const RELEASE_COST: u64 = 1_500;
 
@@ -68,6 +68,7 @@ impl Store {
             // borrow of the store says that no reference into a cell is left (I8).
             let freed = unsafe { sweep_page(self.cage, number, &page, bits, remains, &mut self.freed) };
             *credit = credit.saturating_sub(PAGE_COST + u64::from(freed / FREED_FOR_ONE));
+            self.swept_words += PAGE_WORDS as u64;
             return None;
         }
         while word < PAGE_WORDS && *credit > 0 {
@@ -75,6 +76,7 @@ impl Store {
             let freed = unsafe { sweep_word(self.cage, number, &page, bits, word, remains, &mut self.freed) };
             *credit = credit.saturating_sub(2 + u64::from(freed * DROP_COST));
             word += 1;
+            self.swept_words += 1;
         }
         (word < PAGE_WORDS).then_some(word)
     }

@@ -61,6 +61,8 @@ pub(crate) struct Store {
     /// Granules of cells that were taken for allocation and never filled.
     pub(super) returned_granules: u64,
     pub(super) freed: Freed,
+    /// Words of the bitmap that were swept, since the store was made.
+    pub(super) swept_words: u64,
     pub(super) phase: Phase,
     /// The extent of the cycle that runs, or of the last one.
     pub(super) extent: Extent,
@@ -91,6 +93,7 @@ impl Store {
             taken_bytes: 0,
             returned_granules: 0,
             freed: Freed::default(),
+            swept_words: 0,
             phase: Phase::Idle,
             extent: Extent::Full,
             marks_are_void: false,
@@ -137,6 +140,11 @@ impl Store {
     /// Objects that were made since the store was.
     pub(crate) fn made_objects(&self) -> u64 {
         self.spaces.runs().map(|(space, run)| space.made(run)).sum()
+    }
+
+    /// Bytes of cells that were swept since the store was made.
+    pub(crate) fn swept_bytes(&self) -> u64 {
+        self.swept_words * 64 * GRANULE as u64
     }
 
     /// What has been freed since the store was made.
