@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use std::rc::Rc;
 use std::time::Duration;
 use tumulus_heap::{Budget, Event, Gc, Heap, HeapBuilder, Kind, Progress, Reason, Trace, Tracer, Zeal};
-use tumulus_tests::{Ledger, Token, calm_heap, cases, catch, expect_sound};
+use tumulus_tests::{Ledger, Token, cases, catch, expect_sound};
 
 #[derive(Trace)]
 struct Node {
@@ -26,9 +26,19 @@ fn list(heap: &mut Heap, ledger: &Ledger, len: usize) -> (Gc<Node>, Gc<Node>) {
     (first, last)
 }
 
+/// The options of a heap, whatever the environment says: what they are is what these tests are about.
+fn pinned() -> HeapBuilder {
+    Heap::builder()
+        .nursery(1 << 20)
+        .min_heap(16 << 20)
+        .growth(2.0)
+        .pause_budget(Budget::work(12_000))
+        .zeal(Zeal::none())
+}
+
 /// A heap that checks each marking against a plain search, and itself after each slice.
 fn checked() -> HeapBuilder {
-    Heap::builder().zeal(Zeal { recheck: true, verify: true, ..Zeal::none() })
+    pinned().zeal(Zeal { recheck: true, verify: true, ..Zeal::none() })
 }
 
 /// Runs what is under way to its end, in slices of one unit, and calls `between` after each.
@@ -198,7 +208,7 @@ fn a_trace_that_panics_in_a_slice_abandons_the_collection() {
     }
     let ledger = Ledger::new();
     let fails = Rc::new(Cell::new(true));
-    let mut heap = calm_heap();
+    let mut heap = pinned().build();
     let log = events(&mut heap);
     let (first, last) = list(&mut heap, &ledger, 100);
     let fragile = heap.alloc(Fragile { _token: ledger.token(), fails: Rc::clone(&fails) });
@@ -239,7 +249,7 @@ fn a_drop_that_panics_in_a_slice_does_not_stop_the_sweep() {
         }
     }
     let ledger = Ledger::new();
-    let mut heap = calm_heap();
+    let mut heap = pinned().build();
     for _ in 0..100 {
         let token = ledger.token();
         heap.alloc(Loud(token));
@@ -262,7 +272,7 @@ fn a_drop_that_panics_in_a_slice_does_not_stop_the_sweep() {
 #[test]
 fn a_long_slice_is_scanned_in_parts() {
     const LEN: usize = if cfg!(miri) { 5_000 } else { 1_000_000 };
-    let mut heap = Heap::builder().zeal(Zeal::none()).build();
+    let mut heap = pinned().zeal(Zeal::none()).build();
     let log = events(&mut heap);
     let leaf = heap.alloc(Some(1));
     let slice = heap.alloc_slice(&vec![Some(leaf); LEN]);
@@ -282,7 +292,7 @@ fn a_write_to_one_element_of_a_long_slice_costs_the_next_collection_little() {
     const LEN: usize = if cfg!(miri) { 5_000 } else { 1_000_000 };
     type Slice = Gc<[Option<Gc<u32>>]>;
     let work_of_minor = |write: fn(&mut Heap, Slice, Gc<u32>)| {
-        let mut heap = Heap::builder().zeal(Zeal { recheck: true, ..Zeal::none() }).build();
+        let mut heap = pinned().zeal(Zeal { recheck: true, ..Zeal::none() }).build();
         let slice = heap.alloc_slice(&vec![None; LEN]);
         heap.collect(&slice);
         let log = events(&mut heap);
@@ -327,7 +337,7 @@ fn a_slice_is_as_long_for_a_large_heap_as_for_a_small_one() {
     const BUDGET: u64 = 500;
     let longest = |live: usize| {
         let ledger = Ledger::new();
-        let mut heap = Heap::builder().pause_budget(Budget::work(BUDGET)).min_heap(0).zeal(Zeal::none()).build();
+        let mut heap = pinned().pause_budget(Budget::work(BUDGET)).min_heap(0).zeal(Zeal::none()).build();
         let log = events(&mut heap);
         let (first, _) = list(&mut heap, &ledger, live);
         let mut slices = 0_u64;
@@ -347,7 +357,8 @@ fn a_slice_is_as_long_for_a_large_heap_as_for_a_small_one() {
 
 #[test]
 fn a_program_that_allocates_much_makes_the_collection_hurry() {
-    let mut heap = Heap::builder().min_heap(1 << 20).growth(1.2).nursery(0).zeal(Zeal::none()).build();
+    let builder = pinned().min_heap(1 << 20).growth(1.2).nursery(0);
+    let mut heap = builder.pause_budget(Budget::work(12_000)).zeal(Zeal::none()).build();
     let log = events(&mut heap);
     let live: Vec<Gc<[Option<Gc<u8>>; 10]>> = (0..20_000).map(|_| heap.alloc([None; 10])).collect();
     let list = heap.alloc_slice(&live);
@@ -367,7 +378,7 @@ fn a_program_that_allocates_much_makes_the_collection_hurry() {
 fn a_collection_ends_before_the_limit_is_reached() {
     const LIMIT: usize = 32 << 20;
     let mut heap =
-        Heap::builder().limit(LIMIT).pause_budget(Budget::work(10)).growth(100.0).nursery(0).zeal(Zeal::none()).build();
+        pinned().limit(LIMIT).pause_budget(Budget::work(10)).growth(100.0).nursery(0).zeal(Zeal::none()).build();
     let log = events(&mut heap);
     let mut live = Vec::new();
     for n in 0..if cfg!(miri) { 2_000 } else { 1_000_000_usize } {
@@ -402,7 +413,7 @@ fn a_budget_of_time_ends_by_the_clock_and_always_gets_on() {
 
 #[test]
 fn idle_time_is_used_for_what_will_be_due() {
-    let mut heap = Heap::builder().nursery(1 << 20).zeal(Zeal::none()).build();
+    let mut heap = pinned().nursery(1 << 20).zeal(Zeal::none()).build();
     heap.alloc([0_u64; 100]);
     assert_eq!(heap.step(&(), Budget::unlimited()), Progress::Done);
     assert_eq!(heap.statistics().collections, 0, "for a kilobyte it is not worth it");
@@ -415,7 +426,7 @@ fn idle_time_is_used_for_what_will_be_due() {
 
 #[test]
 fn memory_that_stays_empty_is_given_back_after_some_collections() {
-    let mut heap = calm_heap();
+    let mut heap = pinned().build();
     let big: Vec<Gc<[u64; 100]>> = (0..if cfg!(miri) { 100 } else { 10_000 }).map(|_| heap.alloc([0; 100])).collect();
     heap.collect(&big);
     let full = heap.statistics().committed_bytes;
@@ -432,7 +443,7 @@ fn memory_that_stays_empty_is_given_back_after_some_collections() {
 #[test]
 fn what_is_kept_alive_outside_brings_collections_on() {
     let collections = |external: isize| {
-        let mut heap = Heap::builder().nursery(0).zeal(Zeal::none()).build();
+        let mut heap = pinned().nursery(0).zeal(Zeal::none()).build();
         for _ in 0..100 {
             heap.alloc([0_u8; 64]);
             heap.adjust_external_bytes(external);
@@ -450,7 +461,7 @@ fn what_is_kept_alive_outside_brings_collections_on() {
 #[test]
 fn a_handle_to_what_was_found_dead_is_stale_before_it_is_freed() {
     let ledger = Ledger::new();
-    let mut heap = calm_heap();
+    let mut heap = pinned().build();
     let (first, _) = list(&mut heap, &ledger, 300);
     let dead: Vec<Gc<Node>> = (0..300).map(|_| node(&mut heap, &ledger, [None; 2])).collect();
     heap.start_major();
@@ -468,7 +479,7 @@ fn a_handle_to_what_was_found_dead_is_stale_before_it_is_freed() {
 
 #[test]
 fn many_roots_do_not_use_up_small_budgets() {
-    let mut heap = Heap::builder().pause_budget(Budget::work(100)).zeal(Zeal::none()).build();
+    let mut heap = pinned().pause_budget(Budget::work(100)).zeal(Zeal::none()).build();
     let roots: Vec<Gc<u64>> = (0..if cfg!(miri) { 500 } else { 50_000 }).map(|n| heap.alloc(n)).collect();
     heap.start_major();
     let mut slices = 0;
@@ -482,7 +493,8 @@ fn many_roots_do_not_use_up_small_budgets() {
 #[test]
 fn sweeping_keeps_up_with_a_program_that_makes_much_to_drop() {
     const KEPT: usize = 10_000;
-    let mut heap = Heap::builder().min_heap(4 << 20).zeal(Zeal::none()).build();
+    let builder = pinned().min_heap(4 << 20).growth(2.0).nursery(1 << 20);
+    let mut heap = builder.pause_budget(Budget::work(12_000)).zeal(Zeal::none()).build();
     let log = events(&mut heap);
     let mut kept = vec![None; KEPT];
     for n in 0..if cfg!(miri) { 1_000 } else { 2_000_000_usize } {
@@ -498,7 +510,8 @@ fn sweeping_keeps_up_with_a_program_that_makes_much_to_drop() {
 
 #[test]
 fn pages_that_were_emptied_find_other_uses() {
-    let mut heap = Heap::builder().min_heap(1 << 20).nursery(256 << 10).zeal(Zeal::none()).build();
+    let builder = pinned().min_heap(1 << 20).growth(2.0).nursery(256 << 10);
+    let mut heap = builder.pause_budget(Budget::work(12_000)).zeal(Zeal::none()).build();
     for size in 1..=if cfg!(miri) { 2 } else { 100_usize } {
         for _ in 0..2_000 {
             heap.alloc_slice_with(size * 16, |_| 0_u8);
@@ -512,7 +525,7 @@ fn pages_that_were_emptied_find_other_uses() {
 #[test]
 fn a_request_is_carried_out_although_another_collection_is_under_way() {
     let ledger = Ledger::new();
-    let mut heap = Heap::builder().pause_budget(Budget::work(50)).min_heap(64 << 10).zeal(Zeal::none()).build();
+    let mut heap = pinned().pause_budget(Budget::work(50)).min_heap(64 << 10).zeal(Zeal::none()).build();
     let (mut first, _) = list(&mut heap, &ledger, 1_000);
     while heap.step(&first, Budget::work(1)) == Progress::Done {
         first = node(&mut heap, &ledger, [Some(first), None]);
@@ -528,7 +541,7 @@ fn a_request_is_carried_out_although_another_collection_is_under_way() {
 #[test]
 fn a_collection_that_was_asked_for_goes_on_without_allocations() {
     let ledger = Ledger::new();
-    let mut heap = Heap::builder().pause_budget(Budget::work(10)).zeal(Zeal::none()).build();
+    let mut heap = pinned().pause_budget(Budget::work(10)).zeal(Zeal::none()).build();
     let (first, _) = list(&mut heap, &ledger, 1_000);
     heap.start_major();
     for _ in 0..10_000 {
@@ -539,7 +552,7 @@ fn a_collection_that_was_asked_for_goes_on_without_allocations() {
 
 #[test]
 fn an_object_larger_than_anything_does_not_make_the_heap_collect() {
-    let mut heap = calm_heap();
+    let mut heap = pinned().build();
     let garbage = heap.alloc(1);
     assert!(heap.try_alloc_slice_with(usize::MAX, |_| 0_u64).is_err());
     heap.safepoint(&());
@@ -548,13 +561,13 @@ fn an_object_larger_than_anything_does_not_make_the_heap_collect() {
 
 #[test]
 fn a_limit_that_changes_neither_cancels_a_collection_nor_breaks_the_plan() {
-    let mut heap = Heap::builder().limit(64 << 10).zeal(Zeal::none()).build();
+    let mut heap = pinned().limit(64 << 10).zeal(Zeal::none()).build();
     while heap.try_alloc([0_u64; 30]).is_ok() {}
     heap.set_limit(128 << 10);
     heap.safepoint(&());
     assert_eq!(heap.statistics().collections, 1, "an allocation had failed");
 
-    let mut heap = Heap::builder().limit(64 << 10).zeal(Zeal::none()).build();
+    let mut heap = pinned().limit(64 << 10).zeal(Zeal::none()).build();
     heap.on_near_limit(|_| 1 << 30);
     for n in 0..10_000_u64 {
         heap.alloc([n; 3]);
@@ -670,7 +683,7 @@ proptest! {
     #[test]
     fn random_programs_lose_nothing_and_leak_nothing(steps in prop::collection::vec(step(), 1..if cfg!(miri) { 60 } else { 400 })) {
         let ledger = Ledger::new();
-        let mut heap = Heap::builder().nursery(4 << 10).min_heap(16 << 10).zeal(Zeal { recheck: true, ..Zeal::none() }).build();
+        let mut heap = pinned().nursery(4 << 10).min_heap(16 << 10).zeal(Zeal { recheck: true, ..Zeal::none() }).build();
         let long = heap.alloc_slice(&vec![None; LONG]);
         let mut program = Program { heap, ledger, long, roots: Vec::new() };
         for step in &steps {
