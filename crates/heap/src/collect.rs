@@ -10,6 +10,7 @@ use crate::raw::{Exactness, Extent, RootTable, Stop};
 use crate::schedule::{Cycle, Fullness, Pace, Schedule, Slice, Stage};
 use crate::scope::Temporaries;
 use crate::trace::{Trace, Tracer};
+use crate::weak::Kept;
 use crate::zeal::Zeal;
 use std::panic::resume_unwind;
 
@@ -402,8 +403,8 @@ impl Heap {
             }
             let mut credit = granted;
             let stop = {
-                let Heap { store, temporaries, roots: table, .. } = self;
-                store.work(&mut credit, |tracer| trace_roots(table, temporaries, roots, tracer))
+                let Heap { store, temporaries, kept, roots: table, .. } = self;
+                store.work(&mut credit, |tracer| trace_roots(table, temporaries, kept, roots, tracer))
             };
             meter.spend(granted - credit);
             if let Some(cycle) = &mut self.accounts.cycle {
@@ -433,15 +434,16 @@ impl Heap {
     /// Goes on from marking to sweeping.
     fn begin_sweep<R: Trace + ?Sized>(&mut self, roots: &R) {
         if self.zeal.recheck {
-            let Heap { store, temporaries, roots: table, .. } = self;
+            let Heap { store, temporaries, kept, roots: table, .. } = self;
             let at_once = self.accounts.cycle.is_some_and(|cycle| cycle.slices == 1 && cycle.extent == Extent::Full);
             let exactness = if at_once { Exactness::Exact } else { Exactness::MayMarkMore };
-            let checked = store.check_marks(exactness, |tracer| trace_roots(table, temporaries, roots, tracer));
+            let checked = store.check_marks(exactness, |tracer| trace_roots(table, temporaries, kept, roots, tracer));
             if let Err(flaw) = checked {
                 panic!("zeal: {flaw}");
             }
         }
         self.store.begin_sweep();
+        self.kept.marked();
         self.accounts.young_since = self.store.allocated_bytes();
         if let Some(cycle) = &mut self.accounts.cycle {
             cycle.taken_when_marked = self.accounts.young_since;
@@ -505,7 +507,11 @@ impl Heap {
             return;
         }
         let now = self.fullness();
-        let stage = if self.store.is_marking() { Stage::Marking } else { Stage::Sweeping };
+        let stage = match (self.store.is_marking(), self.store.is_pruning()) {
+            (true, _) => Stage::Marking,
+            (false, true) => Stage::Pruning,
+            (false, false) => Stage::Sweeping,
+        };
         let step = match &self.accounts.cycle {
             None if self.accounts.releasing.is_some() => 2 * crate::raw::PAGE_BYTES,
             None => self.schedule.bytes_to_next(now, self.young_bytes()),
@@ -595,9 +601,16 @@ impl Heap {
 type Panic = Box<dyn std::any::Any + Send>;
 
 /// Reports all roots of a heap.
-fn trace_roots<R: Trace + ?Sized>(table: &RootTable, temporaries: &Temporaries, roots: &R, tracer: &mut Tracer<'_>) {
-    tracer.roots(table);
+fn trace_roots<R: Trace + ?Sized>(
+    table: &RootTable,
+    temporaries: &Temporaries,
+    kept: &Kept,
+    roots: &R,
+    tracer: &mut Tracer<'_>,
+) {
+    table.trace(tracer);
     temporaries.trace(tracer);
+    kept.trace(tracer);
     roots.trace(tracer);
 }
 

@@ -119,6 +119,7 @@ pub(crate) struct Fullness {
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Stage {
     Marking,
+    Pruning,
     Sweeping,
 }
 
@@ -280,7 +281,7 @@ impl Schedule {
                 times => Pace::Hurried(LEAST_SWEEP_STEP, times as u32),
             };
         }
-        if cycle.extent == Extent::Young {
+        if cycle.extent == Extent::Young || stage == Stage::Pruning {
             return Pace::Calm(CALM_STEP_BYTES);
         }
         let units = self.pause.units().unwrap_or(last.work).max(1);

@@ -16,6 +16,7 @@
 //! What is *not* here: sweeping (`reclaim.rs`), and when to do how much of all that (`schedule.rs`, above).
 
 use super::bits::{self, bit_of, page_words, word_of};
+use super::ephemerons;
 use super::handle::Handle;
 use super::layout::page_of;
 use super::mark::{self, Marker, cell};
@@ -104,6 +105,7 @@ impl Store {
         self.extent = if self.needs_full_cycle() { Extent::Full } else { wanted };
         self.marks_are_void = true;
         self.work.reset();
+        self.waiting.reset();
         match self.extent {
             Extent::Full => {
                 self.young_stamp = self.stamps.current();
@@ -179,7 +181,7 @@ impl Store {
             *credit = credit.saturating_sub(FORGET_COST);
         }
         while *credit > 0
-            && let Some(card) = self.remembered.pop_card()
+            && let Some(card) = self.remembered.pop_card().or_else(|| self.remembered.pop_weak_card())
         {
             self.replace_card(card, CardState::Clear);
             *credit = credit.saturating_sub(FORGET_COST);
@@ -212,7 +214,7 @@ impl Store {
         }
         self.publish();
         let published = Published(self);
-        let Store { cage, bits, pages, work, remembered, .. } = &mut *published.0;
+        let Store { cage, bits, pages, work, remembered, waiting, .. } = &mut *published.0;
         let end = pages.end();
         work.set_credit(*credit);
         let marker = Marker {
@@ -220,16 +222,27 @@ impl Store {
             bits: &mut bits[..page_words(end).start],
             pages: &pages.table()[..end as usize],
             work,
+            waiting,
         };
         let mut tracer = Tracer { sink: Sink::Mark(marker) };
         loop {
-            mark::run(&mut tracer);
-            let marker = mark::marker(&mut tracer);
+            if mark::any_marker(&mut tracer).waiting.is_idle() {
+                tracer = ephemerons::plain(tracer);
+                mark::run(&mut tracer);
+            } else {
+                tracer = ephemerons::watching(tracer);
+                ephemerons::run(&mut tracer);
+            }
+            let marker = mark::any_marker(&mut tracer);
             *credit = marker.work.credit();
             if *credit == 0 {
                 return Stop::Credit;
             }
-            if remembered.len() > 0 {
+            if !marker.work.is_empty() {
+                // Nothing waits any more: the rest is marked plainly.
+                continue;
+            }
+            if remembered.has_strong() {
                 for index in std::iter::from_fn(|| remembered.pop()).take(BATCH) {
                     marker.work.spend(FORGET_COST);
                     // What is not marked is scanned when it is.
@@ -255,7 +268,16 @@ impl Store {
                 marking.roots_seen = true;
                 roots(&mut tracer);
                 // They are looked at whole, and would use up small budgets.
-                mark::marker(&mut tracer).work.set_credit(*credit);
+                mark::any_marker(&mut tracer).work.set_credit(*credit);
+            } else if let Some(table) = mark::any_marker(&mut tracer).waiting.pop_table() {
+                tracer = ephemerons::watching(tracer);
+                ephemerons::scan_table(&mut tracer, table);
+            } else if let Some(card) = remembered.pop_weak_card() {
+                tracer = ephemerons::watching(tracer);
+                mark::rescan_card(&mut tracer, card);
+            } else if mark::any_marker(&mut tracer).waiting.needs_round() {
+                // Each round marks at least one object more, or is the last.
+                marking.rescan = Some(1);
             } else {
                 return Stop::Marked;
             }
@@ -346,7 +368,7 @@ impl Store {
             for number in parts::touched(elements) {
                 let card = Card { index: handle.index(), number };
                 let was_clear = self.replace_card(card, CardState::Set) == Some(CardState::Clear);
-                if was_clear && !self.remembered.insert_card(card) {
+                if was_clear && !self.remembered.insert_card::<T>(card) {
                     self.replace_card(card, CardState::Clear);
                     self.remembered.insert(handle.index());
                     return;

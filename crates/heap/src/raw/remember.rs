@@ -13,6 +13,7 @@ use super::bits::{bit_of, word_of};
 use super::parts::Card;
 use super::region::{Table, Zeroed};
 use super::stack::Stack;
+use crate::trace::Trace;
 
 // SAFETY: a number.
 unsafe impl Zeroed for u64 {}
@@ -25,6 +26,8 @@ pub(crate) struct Remembered {
     list: Stack<u32>,
     /// **Invariant:** those that are set, and perhaps some whose slice has died.
     cards: Stack<Card>,
+    /// The same for the cards of weak tables, which are looked at last.
+    weak_cards: Stack<Card>,
     incomplete: bool,
 }
 
@@ -35,6 +38,7 @@ impl Remembered {
             bits: Table::reserve(granules / 64)?,
             list: Stack::new(),
             cards: Stack::new(),
+            weak_cards: Stack::new(),
             incomplete: false,
         })
     }
@@ -56,8 +60,8 @@ impl Remembered {
 
     /// Adds a card, which was not set; false when there is no memory for it.
     #[must_use]
-    pub(super) fn insert_card(&mut self, card: Card) -> bool {
-        self.cards.push(card)
+    pub(super) fn insert_card<T: Trace>(&mut self, card: Card) -> bool {
+        if T::IS_WEAK { self.weak_cards.push(card) } else { self.cards.push(card) }
     }
 
     /// Takes a cell off the list.
@@ -72,6 +76,11 @@ impl Remembered {
         self.cards.pop()
     }
 
+    /// Takes a card of a weak table off the list, as [`pop_card`](Remembered::pop_card).
+    pub(super) fn pop_weak_card(&mut self) -> Option<Card> {
+        self.weak_cards.pop()
+    }
+
     /// Whether some object is missing.
     pub(super) fn is_incomplete(&self) -> bool {
         self.incomplete
@@ -84,12 +93,17 @@ impl Remembered {
 
     /// How many objects and cards are on the list.
     pub(super) fn len(&self) -> usize {
-        self.list.len() + self.cards.len()
+        self.list.len() + self.cards.len() + self.weak_cards.len()
+    }
+
+    /// Whether there are some beside cards of weak tables.
+    pub(super) fn has_strong(&self) -> bool {
+        self.list.len() + self.cards.len() > 0
     }
 
     /// Bytes held from the system for the list.
     pub(super) fn arena_bytes(&self) -> usize {
-        self.list.arena_bytes() + self.cards.arena_bytes()
+        self.list.arena_bytes() + self.cards.arena_bytes() + self.weak_cards.arena_bytes()
     }
 
     /// Begins anew with an empty list. The memory is kept.
@@ -97,6 +111,7 @@ impl Remembered {
         debug_assert!(self.len() == 0);
         self.list.reset();
         self.cards.reset();
+        self.weak_cards.reset();
         self.incomplete = false;
     }
 
@@ -104,6 +119,7 @@ impl Remembered {
     pub(crate) fn limit_arena(&mut self, bytes: Option<usize>) {
         self.list.limit_arena(bytes);
         self.cards.limit_arena(bytes);
+        self.weak_cards.limit_arena(bytes);
     }
 }
 
