@@ -79,7 +79,7 @@ impl Store {
     pub(crate) fn new(limit: usize, zeal: Zeal) -> Result<Store, HeapError> {
         let stamps = Stamps::new().ok_or(HeapError::Stamps)?;
         let young_stamp = stamps.current();
-        let (region, bits, pages, remembered, spaces) = reserve()?;
+        let (region, bits, pages, spaces) = reserve()?;
         Ok(Store {
             cage: region.start(),
             spaces,
@@ -87,7 +87,7 @@ impl Store {
             bits,
             pages,
             work: Worklist::new(),
-            remembered,
+            remembered: Remembered::new(),
             young_stamp,
             made_block_bytes: 0,
             taken_bytes: 0,
@@ -170,7 +170,7 @@ impl Store {
 }
 
 /// A cage and the tables for it.
-type Parts = (Region, Table<Bits>, Pages, Remembered, Spaces);
+type Parts = (Region, Table<Bits>, Pages, Spaces);
 
 /// Reserves a cage of the size that all have, or of the largest that the system grants if this is the first.
 fn reserve() -> Result<Parts, HeapError> {
@@ -196,7 +196,6 @@ fn reserve_of(bytes: usize) -> Option<Parts> {
         Region::reserve(bytes)?,
         Table::reserve(bytes / GRANULE / 64)?,
         Pages::reserve(bytes / PAGE_BYTES)?,
-        Remembered::reserve(bytes / GRANULE)?,
         Spaces::new()?,
     ))
 }
