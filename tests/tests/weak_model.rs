@@ -195,7 +195,6 @@ struct Model {
     refs: Vec<(Id, WeakRef<Node>)>,
     /// Objects with a token, which is the position, and whether it was taken.
     deaths: Vec<(Id, bool)>,
-    last_taken: usize,
     next_id: Id,
 }
 

@@ -70,11 +70,11 @@ impl Trees {
 }
 
 impl Forest for Trees {
-    fn replace(&mut self, place: usize, depth: u32, value: u32, watch: &mut Watch) {
+    fn replace(&mut self, place: usize, nodes: u64, value: u32, watch: &mut Watch) {
         let value = u64::from(value);
         watched(watch, || {
-            let tree = trees::complete(depth, &mut |left, right| Gc::new(Tree { left, right, value }));
-            self.0[place] = Some(tree);
+            let tree = trees::balanced(nodes, &mut |left, right, _| Gc::new(Tree { left, right, value }));
+            self.0[place] = tree;
         });
     }
 

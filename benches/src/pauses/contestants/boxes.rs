@@ -42,10 +42,10 @@ impl Trees {
 }
 
 impl Forest for Trees {
-    fn replace(&mut self, place: usize, depth: u32, value: u32, watch: &mut Watch) {
+    fn replace(&mut self, place: usize, nodes: u64, value: u32, watch: &mut Watch) {
         let value = u64::from(value);
-        let tree = trees::complete(depth, &mut |left, right| Box::new(Tree { left, right, value }));
-        let old = self.0[place].replace(tree);
+        let tree = trees::balanced(nodes, &mut |left, right, _| Box::new(Tree { left, right, value }));
+        let old = mem::replace(&mut self.0[place], tree);
         watch.pause(|| drop(old));
     }
 

@@ -91,15 +91,19 @@ class Tree {
   }
 }
 
-function complete(depth, value) {
-  if (depth === 0) return new Tree(null, null, value);
-  const left = complete(depth - 1, value);
-  return new Tree(left, complete(depth - 1, value), value);
+function balanced(nodes, value) {
+  if (nodes === 0) return null;
+  const half = (nodes - 1) >> 1;
+  const left = balanced(half, value);
+  return new Tree(left, balanced(nodes - 1 - half, value), value);
 }
 
 function sumTree(tree) {
   return tree === null ? 0 : tree.value + sumTree(tree.left) + sumTree(tree.right);
 }
+
+const SMALLEST = 64;
+const LARGEST = 190;
 
 class Planter {
   constructor(trees) {
@@ -109,10 +113,10 @@ class Planter {
   }
 
   plant(place) {
-    const depth = 6 + below(2);
+    const nodes = SMALLEST + below(LARGEST + 1 - SMALLEST);
     this.planted += 1;
-    this.nodes += 2 ** (depth + 1) - 1;
-    this.forest[place] = complete(depth, this.planted);
+    this.nodes += nodes;
+    this.forest[place] = balanced(nodes, this.planted);
   }
 
   end() {

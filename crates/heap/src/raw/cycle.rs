@@ -15,20 +15,18 @@
 //!
 //! What is *not* here: sweeping (`reclaim.rs`), and when to do how much of all that (`schedule.rs`, above).
 
-use super::bits::{self, bit_of, page_words, word_of};
+use super::bits::{self, page_words};
 use super::ephemerons;
-use super::handle::Handle;
 use super::layout::page_of;
 use super::mark::{self, Marker, cell};
-use super::object::Object;
-use super::parts::{self, Card, CardState};
+use super::parts::{Card, CardState};
 use super::reclaim::Sweeping;
+use super::remember::BATCH;
 use super::runs::Run;
 use super::store::Store;
 use super::sweep::{Remains, forget_panic, sweep_page};
 use crate::trace::{Sink, Tracer};
 use std::any::Any;
-use std::ops::Range;
 
 /// How much of the heap a cycle looks at.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
@@ -77,8 +75,6 @@ pub(crate) enum Stop {
 const CLEAR_COST: u64 = 4;
 /// What it costs to take an object off the remembered set.
 const FORGET_COST: u64 = 2;
-/// How many objects, or cards, are taken off the remembered set at once.
-const BATCH: usize = 64;
 
 impl Store {
     /// Whether a cycle has begun and not ended.
@@ -177,9 +173,7 @@ impl Store {
             *credit = credit.saturating_sub(CLEAR_COST);
         }
         // Nothing is marked any more, so that nothing more is remembered.
-        while *credit > 0 && self.remembered.pop().is_some() {
-            *credit = credit.saturating_sub(FORGET_COST);
-        }
+        while *credit > 0 && self.remembered.take_batch(self.cage, |_| *credit = credit.saturating_sub(FORGET_COST)) {}
         while *credit > 0
             && let Some(card) = self.remembered.pop_card().or_else(|| self.remembered.pop_weak_card())
         {
@@ -193,7 +187,7 @@ impl Store {
     }
 
     /// Changes a card, if something lives there that has such a card.
-    fn replace_card(&mut self, card: Card, to: CardState) -> Option<CardState> {
+    pub(super) fn replace_card(&mut self, card: Card, to: CardState) -> Option<CardState> {
         let info = self.pages.page(page_of(card.index)).info?;
         if self.stamp_at(card.index) == 0 {
             return None;
@@ -243,13 +237,13 @@ impl Store {
                 continue;
             }
             if remembered.has_strong() {
-                for index in std::iter::from_fn(|| remembered.pop()).take(BATCH) {
+                remembered.take_batch(marker.cage, |index| {
                     marker.work.spend(FORGET_COST);
                     // What is not marked is scanned when it is.
                     if marker.is_marked(index) {
                         marker.work.push(index);
                     }
-                }
+                });
                 for card in std::iter::from_fn(|| remembered.pop_card()).take(BATCH) {
                     mark::rescan_card(&mut tracer, card);
                 }
@@ -328,53 +322,6 @@ impl Store {
     /// The first panic that came out of a destructor since this was asked last.
     pub(crate) fn take_panic(&mut self) -> Option<Box<dyn Any + Send>> {
         self.freed.panic.take()
-    }
-}
-
-/// The write barrier.
-impl Store {
-    /// Notes that the object of a valid handle is about to be written to.
-    ///
-    /// Outside of cycles that is needed for what is old. What was allocated since the last sweep is young; its stamp is the
-    /// current one, so that this is known from the handle alone. While a cycle marks, no stamp is young.
-    #[inline(always)]
-    pub(crate) fn before_write(&mut self, handle: Handle) {
-        if handle.stamp() != self.young_stamp && !self.remembered.contains(handle.index()) {
-            self.remember(handle.index());
-        }
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn remember(&mut self, index: u32) {
-        if self.is_marked(index) {
-            self.remembered.insert(index);
-        }
-    }
-
-    /// Whether the object in a cell has been marked, so that a write to it has to be noted.
-    pub(super) fn is_marked(&self, index: u32) -> bool {
-        self.bits.get(word_of(index)).is_some_and(|bits| bits.mark & bit_of(index) != 0)
-    }
-
-    /// Notes that some elements of the slice of a valid handle are about to be written to.
-    pub(crate) fn before_write_to<T: Object>(&mut self, handle: Handle, len: usize, elements: &Range<usize>) {
-        if !parts::has_cards::<T>(len) {
-            self.before_write(handle);
-        } else if handle.stamp() != self.young_stamp
-            && !self.remembered.contains(handle.index())
-            && self.is_marked(handle.index())
-        {
-            for number in parts::touched(elements) {
-                let card = Card { index: handle.index(), number };
-                let was_clear = self.replace_card(card, CardState::Set) == Some(CardState::Clear);
-                if was_clear && !self.remembered.insert_card::<T>(card) {
-                    self.replace_card(card, CardState::Clear);
-                    self.remembered.insert(handle.index());
-                    return;
-                }
-            }
-        }
     }
 }
 

@@ -118,7 +118,7 @@ pub unsafe trait Cell {
 /// Memory that an outline cell owns, and the layout that it was allocated with.
 type Block = (NonNull<u8>, Layout);
 
-/// The four bytes of the header that follow the stamp.
+/// The four bytes of the header that follow the stamp: the length of a slice, and [`REMEMBERED`].
 ///
 /// # Safety
 ///
@@ -129,8 +129,23 @@ pub(super) unsafe fn meta(cell: NonNull<u8>) -> u32 {
     unsafe { cell.cast::<u32>().add(1).read() }
 }
 
-/// The `meta` of a slice that lies in a block of its own: no inline slice is as long.
-pub(super) const OUTLINE_LEN: u32 = u32::MAX;
+/// The length that `meta` has where the value lies in a block of its own: no inline slice is as long.
+pub(super) const OUTLINE_LEN: u32 = REMEMBERED - 1;
+
+/// The bit of `meta` that says that the object is on the list of those that were written to (`remember.rs`). It means
+/// nothing in a free cell.
+pub(super) const REMEMBERED: u32 = 1 << 31;
+
+/// The length of an inline slice, or [`OUTLINE_LEN`].
+///
+/// # Safety
+///
+/// As for [`meta`].
+#[inline(always)]
+unsafe fn len(cell: NonNull<u8>) -> u32 {
+    // SAFETY: the caller's promise.
+    unsafe { meta(cell) & !REMEMBERED }
+}
 
 /// What an outline cell holds after its header.
 #[derive(Copy, Clone)]
@@ -208,7 +223,7 @@ unsafe impl<T: Trace + 'static> Cell for [T] {
     unsafe fn payload(cell: NonNull<u8>) -> NonNull<[T]> {
         // SAFETY: the cell holds a value, so its header is whole; what the header says of the place holds.
         unsafe {
-            let len = meta(cell);
+            let len = len(cell);
             if len == OUTLINE_LEN {
                 let outline = Outline::of(cell);
                 NonNull::slice_from_raw_parts(outline.block.cast(), outline.len)
@@ -227,7 +242,7 @@ unsafe impl<T: Trace + 'static> Cell for [T] {
     unsafe fn block(cell: NonNull<u8>) -> Option<Block> {
         // SAFETY: as in `payload`; the layout is the one that the block was allocated with.
         unsafe {
-            if meta(cell) != OUTLINE_LEN {
+            if len(cell) != OUTLINE_LEN {
                 return None;
             }
             let outline = Outline::of(cell);
@@ -257,7 +272,7 @@ unsafe impl<T: Trace + 'static> Cell for [T] {
         // SAFETY: the cell holds a value. A slice with cards is in a block, which has the layout that goes with them, and
         // in which they were cleared when it was made.
         unsafe {
-            if meta(cell) != OUTLINE_LEN {
+            if len(cell) != OUTLINE_LEN {
                 return None;
             }
             let Outline { block, len } = Outline::of(cell);

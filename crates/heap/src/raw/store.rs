@@ -81,7 +81,7 @@ impl Store {
     pub(crate) fn new(limit: usize, zeal: Zeal) -> Result<Store, HeapError> {
         let stamps = Stamps::new().ok_or(HeapError::Stamps)?;
         let young_stamp = stamps.current();
-        let (region, bits, pages, remembered, waiting, spaces) = reserve()?;
+        let (region, bits, pages, waiting, spaces) = reserve()?;
         Ok(Store {
             cage: region.start(),
             spaces,
@@ -89,7 +89,7 @@ impl Store {
             bits,
             pages,
             work: Worklist::new(),
-            remembered,
+            remembered: Remembered::new(),
             waiting,
             young_stamp,
             made_block_bytes: 0,
@@ -174,7 +174,7 @@ impl Store {
 }
 
 /// A cage and the tables for it.
-type Parts = (Region, Table<Bits>, Pages, Remembered, Waiting, Spaces);
+type Parts = (Region, Table<Bits>, Pages, Waiting, Spaces);
 
 /// Reserves a cage of the size that all have, or of the largest that the system grants if this is the first.
 fn reserve() -> Result<Parts, HeapError> {
@@ -200,7 +200,6 @@ fn reserve_of(bytes: usize) -> Option<Parts> {
         Region::reserve(bytes)?,
         Table::reserve(bytes / GRANULE / 64)?,
         Pages::reserve(bytes / PAGE_BYTES)?,
-        Remembered::reserve(bytes / GRANULE)?,
         Waiting::reserve(bytes / GRANULE)?,
         Spaces::new()?,
     ))

@@ -52,8 +52,8 @@ impl Kept {
         self.deaths.trace(tracer);
     }
 
-    /// Notes that marking is complete.
-    pub(crate) fn marked(&mut self) {
+    /// Lets go of what was kept for one collection: marking is complete, or begins anew.
+    pub(crate) fn forget_upgraded(&mut self) {
         self.upgraded.truncate(0);
     }
 }
