@@ -154,7 +154,7 @@ impl Heap {
             slices: 0,
             work: 0,
             expected_work: match extent {
-                Extent::Young => self.schedule.expected_work(self.store.remembered_objects() as u64, young_bytes),
+                Extent::Young => self.schedule.expected_work(self.store.remembered_work(), young_bytes),
                 Extent::Full => self.schedule.expected_work(objects, used_before as u64),
             },
             used_before,

@@ -160,6 +160,11 @@ impl Store {
         self.remembered.len()
     }
 
+    /// About as many objects as take as long to look at as what is remembered.
+    pub(crate) fn remembered_work(&self) -> u64 {
+        self.remembered.work()
+    }
+
     /// Bytes that a cycle's worklist holds from the system.
     pub(crate) fn scratch_bytes(&self) -> usize {
         self.work.arena_bytes() + self.remembered.arena_bytes() + self.waiting.arena_bytes()
