@@ -31,7 +31,8 @@ impl Heap {
     /// The budget of the slice that is due.
     pub(super) fn next_budget(&self) -> Budget {
         let Some(times) = self.accounts.hurry else { return Budget::unlimited() };
-        let late = self.store.taken_bytes().saturating_sub(self.pressure.due);
+        // A page is taken as a whole, which is no delay.
+        let late = self.store.taken_bytes().saturating_sub(self.pressure.due).saturating_sub(PAGE_BYTES as u64);
         let missed = (late / self.accounts.step.max(1)).min(LATEST - 1);
         self.schedule.pause.times(times.saturating_mul(1 + missed as u32))
     }
