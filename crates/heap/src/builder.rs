@@ -237,6 +237,7 @@ impl HeapBuilder {
             store: Store::new(options.limit.unwrap_or(usize::MAX), zeal)?,
             pressure: crate::limit::Pressure::default(),
             temporaries: crate::scope::Temporaries::default(),
+            kept: crate::weak::Kept::default(),
             roots: std::rc::Rc::default(),
             schedule,
             accounts: Accounts::new(zeal),

@@ -11,6 +11,7 @@ use crate::limit::Pressure;
 use crate::raw::{AnyGc, Gc, NotDisjoint, Object, RootTable, Store, TypeInfo};
 use crate::schedule::Schedule;
 use crate::scope::Temporaries;
+use crate::weak::Kept;
 use crate::zeal::Zeal;
 use std::any::type_name;
 use std::fmt;
@@ -93,6 +94,7 @@ pub struct Heap {
     pub(crate) store: Store,
     pub(crate) pressure: Pressure,
     pub(crate) temporaries: Temporaries,
+    pub(crate) kept: Kept,
     pub(crate) roots: Rc<RootTable>,
     pub(crate) schedule: Schedule,
     pub(crate) accounts: Accounts,

@@ -20,6 +20,7 @@ mod slices;
 mod stats;
 mod trace;
 mod verify;
+mod weak;
 mod zeal;
 
 pub use budget::{Budget, Progress};
@@ -38,6 +39,7 @@ pub use trace::{Trace, Tracer};
 #[cfg(feature = "derive")]
 pub use tumulus_heap_derive::Trace;
 pub use verify::{Flaw, VerifyError};
+pub use weak::{EphemeronMap, FinalizationRegistry, RegisterError, Weak, WeakKey, WeakRef, WeakSet};
 pub use zeal::{ParseZealError, Zeal};
 
 /// Hooks for this project's own tests of what cannot be reached in reasonable time. Not part of the interface.

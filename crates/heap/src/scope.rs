@@ -5,7 +5,7 @@
 
 use crate::heap::Heap;
 use crate::raw::{AnyGc, Gc, Object};
-use crate::trace::{Trace, Tracer};
+use crate::trace::{Each, Trace, Tracer};
 
 /// The temporaries of all open scopes.
 #[derive(Debug, Default)]
@@ -111,13 +111,13 @@ impl Heap {
         drop(scope);
         if R::HAS_EDGES && self.temporaries.open_scopes != 0 {
             let Heap { store, temporaries, .. } = self;
-            result.trace(&mut Tracer::visiting(&mut |handle| {
+            result.trace(&mut Tracer::visiting(&mut Each(|handle: AnyGc| {
                 // A stale handle is a matter for whoever uses it.
                 if store.contains(handle.handle()) {
                     assert!(temporaries.has_room(), "no memory for the temporaries of a scope");
                     temporaries.note(handle);
                 }
-            }));
+            })));
         }
         result
     }

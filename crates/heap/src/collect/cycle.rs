@@ -8,6 +8,7 @@ use crate::raw::{Exactness, Extent, RootTable, Stop};
 use crate::schedule::{Cycle, Schedule, Slice};
 use crate::scope::Temporaries;
 use crate::trace::{Trace, Tracer};
+use crate::weak::Kept;
 use crate::zeal::Zeal;
 use std::panic::resume_unwind;
 
@@ -147,6 +148,7 @@ impl Heap {
         let objects = self.store.made_objects() - freed.objects;
         let (freed_objects_before, freed_bytes_before) = (freed.objects, freed.bytes);
         let young_bytes = self.young_bytes();
+        self.kept.forget_upgraded();
         self.store.begin_cycle(extent);
         self.accounts.cycle = Some(Cycle {
             extent,
@@ -193,8 +195,8 @@ impl Heap {
             }
             let mut credit = granted;
             let stop = {
-                let Heap { store, temporaries, roots: table, .. } = self;
-                store.work(&mut credit, |tracer| trace_roots(table, temporaries, roots, tracer))
+                let Heap { store, temporaries, kept, roots: table, .. } = self;
+                store.work(&mut credit, |tracer| trace_roots(table, temporaries, kept, roots, tracer))
             };
             meter.spend(granted - credit);
             if let Some(cycle) = &mut self.accounts.cycle {
@@ -224,15 +226,16 @@ impl Heap {
     /// Goes on from marking to sweeping.
     fn begin_sweep<R: Trace + ?Sized>(&mut self, roots: &R) {
         if self.zeal.recheck {
-            let Heap { store, temporaries, roots: table, .. } = self;
+            let Heap { store, temporaries, kept, roots: table, .. } = self;
             let at_once = self.accounts.cycle.is_some_and(|cycle| cycle.slices == 1 && cycle.extent == Extent::Full);
             let exactness = if at_once { Exactness::Exact } else { Exactness::MayMarkMore };
-            let checked = store.check_marks(exactness, |tracer| trace_roots(table, temporaries, roots, tracer));
+            let checked = store.check_marks(exactness, |tracer| trace_roots(table, temporaries, kept, roots, tracer));
             if let Err(flaw) = checked {
                 panic!("zeal: {flaw}");
             }
         }
         self.store.begin_sweep();
+        self.kept.forget_upgraded();
         self.accounts.young_since = self.store.allocated_bytes();
         if let Some(cycle) = &mut self.accounts.cycle {
             cycle.allocated_when_marked = self.accounts.young_since;
@@ -305,9 +308,16 @@ impl Heap {
 type Panic = Box<dyn std::any::Any + Send>;
 
 /// Reports all roots of a heap.
-fn trace_roots<R: Trace + ?Sized>(table: &RootTable, temporaries: &Temporaries, roots: &R, tracer: &mut Tracer<'_>) {
-    tracer.roots(table);
+fn trace_roots<R: Trace + ?Sized>(
+    table: &RootTable,
+    temporaries: &Temporaries,
+    kept: &Kept,
+    roots: &R,
+    tracer: &mut Tracer<'_>,
+) {
+    table.trace(tracer);
     temporaries.trace(tracer);
+    kept.trace(tracer);
     roots.trace(tracer);
 }
 

@@ -55,7 +55,11 @@ impl Heap {
             None if self.accounts.releasing.is_some() => 2 * PAGE_BYTES,
             None => self.schedule.bytes_to_next(now, self.young_bytes()),
             Some(cycle) => {
-                let stage = if self.store.is_marking() { Stage::Marking } else { Stage::Sweeping };
+                let stage = match (self.store.is_marking(), self.store.is_pruning()) {
+                    (true, _) => Stage::Marking,
+                    (false, true) => Stage::Pruning,
+                    (false, false) => Stage::Sweeping,
+                };
                 let pace = self.schedule.pace(cycle, stage, now, self.accounts.last_slice);
                 let (step, hurry) = match pace {
                     Pace::Step { bytes, times } => (bytes, Some(times)),

@@ -16,6 +16,7 @@
 //! What is *not* here: sweeping (`reclaim.rs`), and when to do how much of all that (`schedule.rs`, above).
 
 use super::bits::{self, page_words};
+use super::ephemerons;
 use super::layout::page_of;
 use super::mark::{self, Marker, cell};
 use super::parts::{Card, CardState};
@@ -100,6 +101,7 @@ impl Store {
         self.extent = if self.needs_full_cycle() { Extent::Full } else { wanted };
         self.marks_are_void = true;
         self.work.reset();
+        self.waiting.reset();
         match self.extent {
             Extent::Full => {
                 self.young_stamp = self.stamps.current();
@@ -173,7 +175,7 @@ impl Store {
         // Nothing is marked any more, so that nothing more is remembered.
         while *credit > 0 && self.remembered.take_batch(self.cage, |_| *credit = credit.saturating_sub(FORGET_COST)) {}
         while *credit > 0
-            && let Some(card) = self.remembered.pop_card()
+            && let Some(card) = self.remembered.pop_card().or_else(|| self.remembered.pop_weak_card())
         {
             self.replace_card(card, CardState::Clear);
             *credit = credit.saturating_sub(FORGET_COST);
@@ -206,7 +208,7 @@ impl Store {
         }
         self.publish();
         let published = Published(self);
-        let Store { cage, bits, pages, work, remembered, .. } = &mut *published.0;
+        let Store { cage, bits, pages, work, remembered, waiting, .. } = &mut *published.0;
         let end = pages.end();
         work.set_credit(*credit);
         let marker = Marker {
@@ -214,16 +216,27 @@ impl Store {
             bits: &mut bits[..page_words(end).start],
             pages: &pages.table()[..end as usize],
             work,
+            waiting,
         };
         let mut tracer = Tracer { sink: Sink::Mark(marker) };
         loop {
-            mark::run(&mut tracer);
-            let marker = mark::marker(&mut tracer);
+            if mark::any_marker(&mut tracer).waiting.is_idle() {
+                tracer = ephemerons::plain(tracer);
+                mark::run(&mut tracer);
+            } else {
+                tracer = ephemerons::watching(tracer);
+                ephemerons::run(&mut tracer);
+            }
+            let marker = mark::any_marker(&mut tracer);
             *credit = marker.work.credit();
             if *credit == 0 {
                 return Stop::Credit;
             }
-            if remembered.len() > 0 {
+            if !marker.work.is_empty() {
+                // Nothing waits any more: the rest is marked plainly.
+                continue;
+            }
+            if remembered.has_strong() {
                 remembered.take_batch(marker.cage, |index| {
                     marker.work.spend(FORGET_COST);
                     // What is not marked is scanned when it is.
@@ -249,7 +262,16 @@ impl Store {
                 marking.roots_seen = true;
                 roots(&mut tracer);
                 // They are looked at whole, and would use up small budgets.
-                mark::marker(&mut tracer).work.set_credit(*credit);
+                mark::any_marker(&mut tracer).work.set_credit(*credit);
+            } else if let Some(table) = mark::any_marker(&mut tracer).waiting.pop_table() {
+                tracer = ephemerons::watching(tracer);
+                ephemerons::scan_table(&mut tracer, table);
+            } else if let Some(card) = remembered.pop_weak_card() {
+                tracer = ephemerons::watching(tracer);
+                mark::rescan_card(&mut tracer, card);
+            } else if mark::any_marker(&mut tracer).waiting.needs_round() {
+                // Each round marks at least one object more, or is the last.
+                marking.rescan = Some(1);
             } else {
                 return Stop::Marked;
             }

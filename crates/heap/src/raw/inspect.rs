@@ -13,7 +13,7 @@ use super::runs::Run;
 use super::spaces::Space;
 use super::store::Store;
 use super::sweep::is_untouched;
-use crate::trace::Tracer;
+use crate::trace::{Tracer, Visit};
 use crate::verify::Flaw;
 use std::collections::HashSet;
 use std::num::NonZeroU32;
@@ -83,40 +83,12 @@ impl Store {
     }
 
     /// Calls `visit` with each edge of an object, if it is alive.
-    pub(crate) fn visit_edges(&self, object: AnyGc, visit: &mut dyn FnMut(AnyGc)) {
+    pub(crate) fn visit_edges(&self, object: AnyGc, visit: &mut dyn Visit) {
         if let Some(info) = self.type_of(object.handle()) {
             // SAFETY: the handle is valid, so its cell holds a value of the page's type (I5); the borrow of the store
             // keeps exclusive references away (I8).
             unsafe { (info.trace)(cell(self.cage, object.handle().index()), &mut Tracer::visiting(visit)) }
         }
-    }
-
-    /// What marking should have marked, found by the plainest means: for the zeal that checks marking. Says an index
-    /// that is marked and should not be, or the other way round.
-    pub(crate) fn check_marks(&self, exactness: Exactness, roots: impl FnOnce(&mut Tracer<'_>)) -> Result<(), Flaw> {
-        let living: std::collections::HashMap<u32, AnyGc> =
-            self.cells().map(|view| (view.handle.handle().index(), view.handle)).collect();
-        let mut reached = HashSet::new();
-        let mut todo = Vec::new();
-        roots(&mut Tracer::visiting(&mut |any| todo.push(any)));
-        while let Some(any) = todo.pop() {
-            let index = any.handle().index();
-            if let Some(&object) = living.get(&index)
-                && reached.insert(index)
-            {
-                self.visit_edges(object, &mut |edge| todo.push(edge));
-            }
-        }
-        for (&index, object) in &living {
-            let marked = self.bits[bits::word_of(index)].mark & bits::bit_of(index) != 0;
-            // A minor cycle takes what is old for alive, and one in slices what died after it was marked.
-            let may_be_marked = exactness == Exactness::MayMarkMore && marked;
-            if marked != reached.contains(&index) && !may_be_marked {
-                let type_name = self.type_of(object.handle()).map_or("?", TypeInfo::name);
-                return Err(Flaw::WrongMark { index, type_name, marked });
-            }
-        }
-        Ok(())
     }
 
     /// Checks every invariant of cells, pages, runs and counters, and reports each flaw to `report`.

@@ -6,6 +6,7 @@
 //!
 //! What is *not* here: when to trace or to drop (`mark.rs`, `sweep.rs`).
 
+use super::handle::AnyGc;
 use super::layout::{HEADER_BYTES, Shape, payload_offset};
 use super::mark::drain;
 use super::parts::{self, CardState};
@@ -89,6 +90,29 @@ pub unsafe trait Cell {
     ///
     /// As for `trace_part`.
     unsafe fn replace_card(cell: NonNull<u8>, number: u32, to: CardState) -> Option<CardState>;
+
+    /// How many elements a slice has; none, if it is something else.
+    ///
+    /// # Safety
+    ///
+    /// As for `trace_part`.
+    unsafe fn elements(_cell: NonNull<u8>) -> u32 {
+        0
+    }
+
+    /// Traces an element of a slice; nothing if it has no such element, or is no slice.
+    ///
+    /// # Safety
+    ///
+    /// As for `trace_part`.
+    unsafe fn trace_element(_cell: NonNull<u8>, _number: u32, _tracer: &mut Tracer<'_>) {}
+
+    /// Prunes an element of a weak table, as [`Trace::prune`] does; nothing if there is no such element.
+    ///
+    /// # Safety
+    ///
+    /// `cell` is a cell that holds a value of this type, to which nobody has a reference.
+    unsafe fn prune_element(_cell: NonNull<u8>, _number: u32, _is_dead: &dyn Fn(AnyGc) -> bool) {}
 }
 
 /// Memory that an outline cell owns, and the layout that it was allocated with.
@@ -256,6 +280,27 @@ unsafe impl<T: Trace + 'static> Cell for [T] {
             exists.then(|| parts::replace_card::<T>(block, len, number, to))
         }
     }
+
+    unsafe fn elements(cell: NonNull<u8>) -> u32 {
+        // SAFETY: the caller's promise. No reference is made.
+        u32::try_from(unsafe { Self::payload(cell) }.len()).unwrap_or(u32::MAX)
+    }
+
+    unsafe fn trace_element(cell: NonNull<u8>, number: u32, tracer: &mut Tracer<'_>) {
+        // SAFETY: the caller's promise.
+        let slice = unsafe { Self::payload(cell).as_ref() };
+        if let Some(element) = slice.get(number as usize) {
+            element.trace(tracer);
+        }
+    }
+
+    unsafe fn prune_element(cell: NonNull<u8>, number: u32, is_dead: &dyn Fn(AnyGc) -> bool) {
+        // SAFETY: the caller's promise.
+        let slice = unsafe { Self::payload(cell).as_mut() };
+        if (number as usize) < slice.len() {
+            T::prune(slice, number as usize, is_dead);
+        }
+    }
 }
 
 // SAFETY: a `str` is stored as the slice of its bytes; only `Store::put_str` makes one, from a `str`.
@@ -302,6 +347,8 @@ pub struct TypeInfo {
     pub(super) has_edges: bool,
     /// Whether a value has a destructor.
     pub(super) needs_drop: bool,
+    /// Whether values are weak tables.
+    pub(super) is_weak: bool,
     /// Traces the value of a cell. Safety: the cell holds a value of this type.
     pub(super) trace: unsafe fn(NonNull<u8>, &mut Tracer<'_>),
     /// Traces a part of the value of a cell, as [`Cell::trace_part`].
@@ -310,6 +357,12 @@ pub struct TypeInfo {
     pub(super) trace_card: unsafe fn(NonNull<u8>, u32, &mut Tracer<'_>),
     /// Changes a card of a cell, as [`Cell::replace_card`].
     pub(super) replace_card: unsafe fn(NonNull<u8>, u32, CardState) -> Option<CardState>,
+    /// The elements of a cell, as [`Cell::elements`].
+    pub(super) elements: unsafe fn(NonNull<u8>) -> u32,
+    /// Traces an element of a cell, as [`Cell::trace_element`].
+    pub(super) trace_element: unsafe fn(NonNull<u8>, u32, &mut Tracer<'_>),
+    /// Prunes an element of a cell, as [`Cell::prune_element`].
+    pub(super) prune: unsafe fn(NonNull<u8>, u32, &dyn Fn(AnyGc) -> bool),
     /// Traces a marked cell and then, as long as there are more of this type, what is next on the worklist.
     pub(super) drain: super::mark::Drain,
     /// Drops the value of a cell in place. Safety: the cell held a value of this type that is now dead to everybody.
@@ -327,10 +380,14 @@ impl TypeInfo {
             name: type_name::<T>,
             has_edges: T::HAS_EDGES,
             needs_drop,
+            is_weak: T::IS_WEAK,
             trace: trace_cell::<T>,
             trace_part: T::trace_part,
             trace_card: T::trace_card,
             replace_card: T::replace_card,
+            elements: T::elements,
+            trace_element: T::trace_element,
+            prune: T::prune_element,
             drain: drain::<T>,
             drop_value: drop_cell::<T>,
             block: T::block,

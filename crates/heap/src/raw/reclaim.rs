@@ -9,6 +9,7 @@
 use super::bits;
 use super::cycle::{Extent, Phase, Stop};
 use super::layout::{PAGE_WORDS, cells_per_page};
+use super::prune::Pruning;
 use super::runs::{self, Room};
 use super::store::Store;
 use super::sweep::{Remains, sweep_page, sweep_word};
@@ -20,6 +21,8 @@ pub(super) struct Sweeping {
     space: usize,
     /// The page that is being swept, which is on no list, and its next word.
     pub(super) page: Option<(u32, usize)>,
+    /// Dead entries leave their tables first.
+    pub(super) pruning: Pruning,
 }
 
 /// What sweeping a page costs, in units of credit, beside what it frees.
@@ -34,6 +37,9 @@ const RELEASE_COST: u64 = 1_500;
 impl Store {
     /// Sweeps until everything is swept, or the credit is used up.
     pub(super) fn sweep(&mut self, sweeping: &mut Sweeping, credit: &mut u64) -> Stop {
+        if self.prune(&mut sweeping.pruning, credit) == Stop::Credit {
+            return Stop::Credit;
+        }
         loop {
             if *credit == 0 {
                 return Stop::Credit;

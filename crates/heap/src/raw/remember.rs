@@ -32,13 +32,15 @@ pub(crate) struct Remembered {
     list: Stack<u32>,
     /// The cards that are set, and perhaps some whose slice has died.
     cards: Stack<Card>,
+    /// The same for the cards of weak tables, which are looked at last.
+    weak_cards: Stack<Card>,
     incomplete: bool,
 }
 
 impl Remembered {
     /// An empty set.
     pub(super) fn new() -> Remembered {
-        Remembered { list: Stack::new(), cards: Stack::new(), incomplete: false }
+        Remembered { list: Stack::new(), cards: Stack::new(), weak_cards: Stack::new(), incomplete: false }
     }
 
     /// Adds a cell, which is not on the list; false when there is no memory for it.
@@ -51,8 +53,8 @@ impl Remembered {
 
     /// Adds a card, which was not set; false when there is no memory for it.
     #[must_use]
-    fn insert_card(&mut self, card: Card) -> bool {
-        self.cards.push(card)
+    fn insert_card<T: Object>(&mut self, card: Card) -> bool {
+        if T::IS_WEAK { self.weak_cards.push(card) } else { self.cards.push(card) }
     }
 
     /// Takes some cells off the list, and calls `visit` with each. What lives there now may be another object, or nothing.
@@ -88,6 +90,11 @@ impl Remembered {
         self.cards.pop()
     }
 
+    /// Takes a card of a weak table off the list, as [`pop_card`](Remembered::pop_card).
+    pub(super) fn pop_weak_card(&mut self) -> Option<Card> {
+        self.weak_cards.pop()
+    }
+
     /// Whether some object is missing.
     pub(super) fn is_incomplete(&self) -> bool {
         self.incomplete
@@ -100,12 +107,17 @@ impl Remembered {
 
     /// How many objects and cards are on the list.
     pub(super) fn len(&self) -> usize {
-        self.list.len() + self.cards.len()
+        self.list.len() + self.cards.len() + self.weak_cards.len()
+    }
+
+    /// Whether there are some beside cards of weak tables.
+    pub(super) fn has_strong(&self) -> bool {
+        self.list.len() + self.cards.len() > 0
     }
 
     /// Bytes held from the system for the list.
     pub(super) fn arena_bytes(&self) -> usize {
-        self.list.arena_bytes() + self.cards.arena_bytes()
+        self.list.arena_bytes() + self.cards.arena_bytes() + self.weak_cards.arena_bytes()
     }
 
     /// Begins anew with an empty list. The memory is kept.
@@ -113,6 +125,7 @@ impl Remembered {
         debug_assert!(self.len() == 0);
         self.list.reset();
         self.cards.reset();
+        self.weak_cards.reset();
         self.incomplete = false;
     }
 
@@ -120,6 +133,7 @@ impl Remembered {
     pub(crate) fn limit_arena(&mut self, bytes: Option<usize>) {
         self.list.limit_arena(bytes);
         self.cards.limit_arena(bytes);
+        self.weak_cards.limit_arena(bytes);
     }
 }
 
@@ -144,7 +158,7 @@ impl Store {
             for number in parts::touched(elements) {
                 let card = Card { index: handle.index(), number };
                 let was_clear = self.replace_card(card, CardState::Set) == Some(CardState::Clear);
-                if was_clear && !self.remembered.insert_card(card) {
+                if was_clear && !self.remembered.insert_card::<T>(card) {
                     self.replace_card(card, CardState::Clear);
                     self.remember(handle);
                     return;

@@ -24,6 +24,7 @@ const HURRY: u64 = 3;
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Stage {
     Marking,
+    Pruning,
     Sweeping,
 }
 
@@ -72,6 +73,7 @@ impl Schedule {
             (Stage::Sweeping, _) => Pace::of(last.swept_bytes / 4, CALM_STEP_BYTES),
             // A cycle that short is over before much is written to.
             (Stage::Marking, Extent::Young) => Pace::Step { bytes: LEAST_STEP_BYTES, times: 1 },
+            (Stage::Pruning, _) => Pace::of(CALM_STEP_BYTES as u64, CALM_STEP_BYTES),
             (Stage::Marking, Extent::Full) => {
                 let units = self.pause.units().unwrap_or(last.work).max(1);
                 // An eighth is added for what is new, and as a reserve.

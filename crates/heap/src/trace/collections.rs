@@ -39,8 +39,18 @@ macro_rules! sequences {
 }
 
 sequences! {
-    {} [T], {const N: usize} [T; N], {} Vec<T>, {} VecDeque<T>, {} LinkedList<T>, {} BTreeSet<T>, {} BinaryHeap<T>,
+    {const N: usize} [T; N], {} Vec<T>, {} VecDeque<T>, {} LinkedList<T>, {} BTreeSet<T>, {} BinaryHeap<T>,
     {S} HashSet<T, S>,
+}
+
+impl<T: Trace> Trace for [T] {
+    const HAS_EDGES: bool = T::HAS_EDGES;
+    const IS_WEAK: bool = T::IS_WEAK;
+
+    #[inline]
+    fn trace(&self, tracer: &mut Tracer<'_>) {
+        each(self, tracer);
+    }
 }
 
 impl<K: Trace, V: Trace, S> Trace for HashMap<K, V, S> {
