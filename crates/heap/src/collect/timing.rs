@@ -29,12 +29,16 @@ impl Heap {
     }
 
     /// The budget of the slice that is due.
-    pub(super) fn next_budget(&self) -> Budget {
-        let Some(times) = self.accounts.hurry else { return Budget::unlimited() };
+    pub(super) fn next_budget(&mut self) -> Budget {
         let Accounts { planned, step, .. } = self.accounts;
         // A page is taken as a whole, which is no delay.
         let late = self.store.taken_bytes().saturating_sub(planned).saturating_sub(PAGE_BYTES as u64);
         let missed = (late / step.max(1)).min(LATEST - 1);
+        if missed > 0 {
+            // What was planned was for a smaller heap.
+            self.reschedule();
+        }
+        let Some(times) = self.accounts.hurry else { return Budget::unlimited() };
         self.schedule.pause.times(times.saturating_mul(1 + missed as u32))
     }
 
