@@ -35,8 +35,10 @@ pub(crate) struct Accounts {
     forced: u32,
     /// The multiple of the pause budget that the next slice has; `None` when it does all there is.
     pub(super) hurry: Option<u32>,
-    /// How many bytes were to be allocated between the last slice and the next.
+    /// How many bytes are to be allocated between the last slice and the next.
     pub(super) step: u64,
+    /// The `taken_bytes` of the store by then.
+    pub(super) planned: u64,
 }
 
 impl Accounts {
@@ -166,6 +168,7 @@ impl Heap {
         });
         self.schedule.begun(self.fullness());
         self.accounts.hurry = Some(1);
+        self.accounts.planned = self.store.taken_bytes();
     }
 
     /// Does up to `budget` of the work that there is, and plans the next slice.

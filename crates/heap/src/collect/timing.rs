@@ -4,7 +4,7 @@
 //! with.
 
 use super::Collector;
-use super::cycle::kind;
+use super::cycle::{Accounts, kind};
 use crate::budget::Budget;
 use crate::events::{Event, Reason};
 use crate::heap::Heap;
@@ -29,10 +29,16 @@ impl Heap {
     }
 
     /// The budget of the slice that is due.
-    pub(super) fn next_budget(&self) -> Budget {
+    pub(super) fn next_budget(&mut self) -> Budget {
+        let Accounts { planned, step, .. } = self.accounts;
+        // A page is taken as a whole, which is no delay.
+        let late = self.store.taken_bytes().saturating_sub(planned).saturating_sub(PAGE_BYTES as u64);
+        let missed = (late / step.max(1)).min(LATEST - 1);
+        if missed > 0 {
+            // What was planned was for a smaller heap.
+            self.reschedule();
+        }
         let Some(times) = self.accounts.hurry else { return Budget::unlimited() };
-        let late = self.store.taken_bytes().saturating_sub(self.pressure.due);
-        let missed = (late / self.accounts.step.max(1)).min(LATEST - 1);
         self.schedule.pause.times(times.saturating_mul(1 + missed as u32))
     }
 
@@ -68,11 +74,12 @@ impl Heap {
             }
         };
         self.accounts.step = step as u64;
+        self.accounts.planned = self.store.taken_bytes().saturating_add(step as u64);
         // One that was asked for goes on at each safepoint, also where the program allocates nothing.
         let asked =
             self.schedule.major_wanted || self.accounts.cycle.is_some_and(|cycle| cycle.reason == Reason::Asked);
         let at_once = self.zeal.forces_collections() || self.pressure.failed || asked;
-        self.pressure.due = if at_once { 0 } else { self.store.taken_bytes().saturating_add(step as u64) };
+        self.pressure.due = if at_once { 0 } else { self.accounts.planned };
 
         // Last, as the callback may panic.
         if let Some(cycle) = &self.accounts.cycle

@@ -18,7 +18,7 @@ const CALM_STEP_BYTES: usize = 64 << 10;
 /// The most bytes that are allocated between two slices.
 pub(super) const MOST_STEP_BYTES: usize = 256 << 10;
 /// The largest multiple of the budget that a slice in a hurry has.
-const HURRY: u64 = 4;
+const HURRY: u64 = 3;
 
 /// What a collection is doing.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
@@ -58,7 +58,8 @@ impl Schedule {
     /// if the program made as much new work between two slices as one of them does.
     pub(crate) fn insistence(cycle: &Cycle, units: u64) -> u32 {
         let excess = cycle.work.saturating_sub(cycle.expected_work.saturating_mul(2).saturating_add(64));
-        u32::try_from(excess / units.saturating_mul(8)).unwrap_or(u32::MAX).saturating_add(1)
+        let share = units.saturating_mul(8).max(cycle.expected_work);
+        u32::try_from(excess / share).unwrap_or(u32::MAX).saturating_add(1)
     }
 
     /// When the next slice of the collection that is under way is due, and how large it is, by what the last one did.
@@ -72,7 +73,9 @@ impl Schedule {
         match (stage, cycle.extent) {
             // Faster than the program fills cells, which it takes a page at a time. Things to drop take long.
             (Stage::Sweeping, _) => Pace::of(last.swept_bytes / 4, CALM_STEP_BYTES),
-            (Stage::Pruning, _) | (Stage::Marking, Extent::Young) => Pace::of(CALM_STEP_BYTES as u64, CALM_STEP_BYTES),
+            // A cycle that short is over before much is written to.
+            (Stage::Marking, Extent::Young) => Pace::Step { bytes: LEAST_STEP_BYTES, times: 1 },
+            (Stage::Pruning, _) => Pace::of(CALM_STEP_BYTES as u64, CALM_STEP_BYTES),
             (Stage::Marking, Extent::Full) => {
                 let units = self.pause.units().unwrap_or(last.work).max(1);
                 // An eighth is added for what is new, and as a reserve.
@@ -136,14 +139,15 @@ mod tests {
         };
         schedule.begun(fullness(64 * MIB));
         assert_eq!(pace(&schedule, 65 * MIB, cycle(2_000_000, 0)), Pace::Step { bytes: 8 << 10, times: 1 });
-        assert_eq!(pace(&schedule, 67 * MIB, cycle(2_000_000, 0)), Pace::Step { bytes: LEAST_STEP_BYTES, times: 4 });
+        assert_eq!(pace(&schedule, 67 * MIB, cycle(2_000_000, 0)), Pace::Step { bytes: LEAST_STEP_BYTES, times: 3 });
         assert_eq!(pace(&schedule, 90 * MIB, cycle(2_000_000, 0)), Pace::AtOnce);
     }
 
     #[test]
     fn a_collection_insists_when_there_is_more_work_than_was_thought() {
         assert_eq!(Schedule::insistence(&cycle(1000, 2000), 10), 1);
-        assert_eq!(Schedule::insistence(&cycle(1000, 2064 + 800), 10), 11);
+        assert_eq!(Schedule::insistence(&cycle(1000, 2064 + 5000), 10), 6);
+        assert_eq!(Schedule::insistence(&cycle(1000, 2064 + 5000), 500), 2);
         assert_eq!(Schedule::insistence(&cycle(0, u64::MAX), 1), u32::MAX);
     }
 
@@ -156,7 +160,7 @@ mod tests {
         assert_eq!(pace(10 << 20), Pace::Step { bytes: CALM_STEP_BYTES, times: 1 });
         assert_eq!(pace(40 << 10), Pace::Step { bytes: 10 << 10, times: 1 });
         assert_eq!(pace(16 << 10), Pace::Step { bytes: LEAST_STEP_BYTES, times: 2 });
-        assert_eq!(pace(1 << 10), Pace::Step { bytes: LEAST_STEP_BYTES, times: 4 });
+        assert_eq!(pace(1 << 10), Pace::Step { bytes: LEAST_STEP_BYTES, times: 3 });
     }
 
     #[test]
