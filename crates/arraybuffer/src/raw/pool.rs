@@ -102,6 +102,8 @@ impl Magazine {
         if let Some(batch) = depot.batches.pop() {
             drop(depot);
             self.blocks = batch;
+            // A collection frees blocks in the order of their addresses, and in that order they are written to most quickly.
+            self.blocks.reverse();
             let block = self.blocks.pop().expect("no batch is empty");
             return Some((block.0, IsZero::Unknown));
         }

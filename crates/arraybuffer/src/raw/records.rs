@@ -59,7 +59,8 @@ impl Table {
             into.extend(slab);
         } else {
             let kept = self.vacant.len().saturating_sub(SLAB);
-            into.extend(self.vacant.drain(kept..));
+            // In the order in which they were released, which is that of their addresses after a collection.
+            into.extend(self.vacant.drain(kept..).rev());
         }
     }
 }
