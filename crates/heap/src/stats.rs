@@ -24,7 +24,8 @@ pub struct Statistics {
     /// Bytes of the cells and blocks that hold an object, headers and padding included. Objects that died since the last
     /// collection, or were not freed yet, count as alive.
     pub used_bytes: usize,
-    /// Bytes of all pages and blocks that the heap has taken and not given back. This is what the limit bounds.
+    /// Bytes of all pages and blocks that the heap has taken and not given back. The limit
+    /// bounds these and the `external_bytes` together.
     pub committed_bytes: usize,
     /// The most that was committed at the start of a collection, or now.
     pub peak_committed_bytes: usize,
@@ -73,7 +74,7 @@ impl Heap {
             limit: self.store.limit,
             block_bytes: self.store.block_bytes(),
             scratch_bytes: self.store.scratch_bytes(),
-            external_bytes: accounts.external_bytes,
+            external_bytes: self.external_bytes().get(),
             allocated_bytes: self.store.allocated_bytes(),
             live_objects: accounts.live_objects,
             remembered_objects: self.store.remembered_objects(),

@@ -22,8 +22,6 @@ pub(crate) struct Accounts {
     /// `allocated_bytes` of the store when the last sweep began: what has been allocated since is young.
     pub(super) young_since: u64,
     pub(crate) peak_committed_bytes: usize,
-    /// Bytes outside of the heap that its objects keep alive, as the program says.
-    pub(crate) external_bytes: usize,
     /// The collection that is under way.
     pub(super) cycle: Option<Cycle>,
     /// What its last slice did.
