@@ -305,8 +305,12 @@ function weakMap() {
     objects[at] = { number };
     notes.set(objects[at], { about: objects[at], number });
   };
-  begin();
   for (let at = 0; at < sizes.weak_entries; at++) replace(at, next());
+  for (let each = 0; each < sizes.weak_operations; each++) {
+    const at = below(sizes.weak_entries);
+    replace(at, next());
+  }
+  begin();
   let sum = 0;
   for (let each = 0; each < sizes.weak_operations; each++) {
     sum += notes.get(objects[below(sizes.weak_entries)]).number & 0xff;
