@@ -11,7 +11,7 @@ use tumulus_heap::Heap;
 
 mod wait;
 
-pub use wait::{Ticket, WaitOutcome, WaitStart, notify, wait, wait_async};
+pub use wait::{Ticket, WaitOutcome, WaitStart, notify, wait, wait_async, waiters};
 
 /// Whether operations on elements of so many bytes take no lock: those of 1, 2 and 4 bytes.
 ///

@@ -341,3 +341,24 @@ pub fn notify(heap: &Heap, array: TypedArray, index: u64, count: f64) -> Result<
     woken.iter().for_each(|waiter| _ = waiter.wakes.notify_one());
     Ok(woken.len())
 }
+
+/// How many wait for an element: for tests and tools.
+///
+/// # Errors
+///
+/// As [`notify`].
+///
+/// ```
+/// # use tumulus_arraybuffer::{atomics, ElementKind, TypedArray};
+/// # let mut heap = tumulus_heap::Heap::new();
+/// let array = TypedArray::with_length(&mut heap, ElementKind::Int32, 1)?;
+/// assert_eq!(atomics::waiters(&heap, array, 0)?, 0);
+/// # Ok::<(), tumulus_arraybuffer::Error>(())
+/// ```
+pub fn waiters(heap: &Heap, array: TypedArray, index: u64) -> Result<usize, Error> {
+    let extent = validate_waitable(heap, array, index, "waiters")?;
+    let object = &heap[extent.buffer];
+    let Some(record) = object.record().filter(|_| object.is_shared()) else { return Ok(0) };
+    let address = record.data().addr().get() + extent.at(index as usize);
+    Ok(lists(address).lock().get(&address).map_or(0, VecDeque::len))
+}

@@ -378,15 +378,17 @@ mod tests {
     #[test]
     #[allow(clippy::float_cmp, reason = "exact")]
     fn float16_rounds_once_and_to_even() {
+        const SMALLEST: f64 = 1.0 / 16_777_216.0;
+        const HALF_STEP: f64 = 1.0 / 2048.0;
         let cases = [
             (65_504.0, 65_504.0),
             (65_519.999, 65_504.0),
             (65_520.0, f64::INFINITY),
-            (2.0_f64.powi(-24), 2.0_f64.powi(-24)),
-            (2.0_f64.powi(-25), 0.0),
+            (SMALLEST, SMALLEST),
+            (SMALLEST / 2.0, 0.0),
             // Rounded to a float first, this would be a tie.
-            (1.0 + 2.0_f64.powi(-11) + 2.0_f64.powi(-40), 1.0 + 2.0_f64.powi(-10)),
-            (1.0 + 2.0_f64.powi(-11), 1.0),
+            (1.0 + HALF_STEP + HALF_STEP / 1e9, 1.0 + 2.0 * HALF_STEP),
+            (1.0 + HALF_STEP, 1.0),
         ];
         for (number, expected) in cases {
             assert_eq!(through(ElementKind::Float16, number), expected, "{number}");
