@@ -10,6 +10,7 @@ mod error;
 mod events;
 mod heap;
 mod limit;
+mod log;
 mod native;
 mod options;
 mod raw;
@@ -30,11 +31,14 @@ pub use error::{AllocError, AllocErrorKind, BuildError, HandleError, HandleName,
 pub use events::{Event, Kind, Reason};
 pub use heap::Heap;
 pub use limit::NearLimit;
+pub use log::LogFormat;
 pub use native::NativeFn;
 pub use options::ParseOptionsError;
 pub use raw::{AnyGc, Gc, Object};
 pub use roots::Root;
-pub use stats::Statistics;
+pub use stats::{
+    CollectionStatistics, CollectionTotals, Pauses, SpaceStatistics, Statistics, Timing, TypeStatistics, V8Statistics,
+};
 pub use trace::{Trace, Tracer};
 #[cfg(feature = "derive")]
 pub use tumulus_heap_derive::Trace;
