@@ -11,6 +11,7 @@ mod events;
 mod external;
 mod heap;
 mod limit;
+mod log;
 mod native;
 mod options;
 mod raw;
@@ -32,11 +33,14 @@ pub use events::{Event, Kind, Reason};
 pub use external::{ExternalBytes, HeapId};
 pub use heap::Heap;
 pub use limit::NearLimit;
+pub use log::LogFormat;
 pub use native::NativeFn;
 pub use options::ParseOptionsError;
 pub use raw::{AnyGc, Gc, Object};
 pub use roots::Root;
-pub use stats::Statistics;
+pub use stats::{
+    CollectionStatistics, CollectionTotals, Pauses, SpaceStatistics, Statistics, Timing, TypeStatistics, V8Statistics,
+};
 pub use trace::{Trace, Tracer};
 #[cfg(feature = "derive")]
 pub use tumulus_heap_derive::Trace;
