@@ -19,6 +19,7 @@ chapters! {
     writing: "docs/src/writing.md",
     strings_and_slices: "docs/src/strings-and-slices.md",
     native_functions: "docs/src/native-functions.md",
+    weak: "docs/src/weak.md",
     wrong_programs: "docs/src/wrong-programs.md",
     limits: "docs/src/limits.md",
     zeal: "docs/src/zeal.md",

@@ -63,10 +63,10 @@ fn a_key_that_only_its_own_value_reaches_is_dead() {
         let key = key(&mut heap);
         insert(&mut heap, &ledger, map, key, Some(key));
         if minor {
-            heap.collect_minor(&map)
+            heap.collect_minor(&map);
         } else {
-            heap.collect(&map)
-        };
+            heap.collect(&map);
+        }
         assert!(!heap.contains(key) && heap.contains(map));
         assert_eq!(map.iter(&heap).count(), 0);
         ledger.expect_all_dropped();
@@ -83,7 +83,7 @@ fn a_ring_through_several_maps_is_dead_and_a_chain_from_a_root_alive() {
         insert(&mut heap, &ledger, maps[at % 3], keys[at], Some(keys[(at + 1) % 6]));
     }
     let first = chain(&mut heap, &ledger, &maps, 50, true);
-    heap.collect(&(maps.map(|map| map.erase()).to_vec(), first));
+    heap.collect(&(maps.map(Gc::erase).to_vec(), first));
     assert!(keys.iter().all(|&key| !heap.contains(key)));
     assert_eq!(maps.map(|map| map.iter(&heap).count()).iter().sum::<usize>(), 50);
     ledger.expect_dropped(6);
@@ -178,7 +178,9 @@ fn dead_entries_disappear_at_once_and_their_values_in_slices() {
     let mut heap = checked().build();
     let map = map(&mut heap);
     let keys: Vec<AnyGc> = (0..300).map(|_| key(&mut heap)).collect();
-    keys.iter().for_each(|&key| insert(&mut heap, &ledger, map, key, None));
+    for &key in &keys {
+        insert(&mut heap, &ledger, map, key, None);
+    }
     let kept: Vec<AnyGc> = keys.iter().copied().step_by(3).collect();
     heap.start_major();
     let mut dropped = vec![0];
@@ -202,7 +204,9 @@ fn a_minor_collection_finds_what_was_inserted_into_an_old_map() {
         let mut heap = checked().build();
         let map = map(&mut heap);
         let old: Vec<AnyGc> = (0..len).map(|_| key(&mut heap)).collect();
-        old.iter().for_each(|&key| insert(&mut heap, &ledger, map, key, None));
+        for &key in &old {
+            insert(&mut heap, &ledger, map, key, None);
+        }
         heap.collect(&(map, old.clone()));
 
         // An old key with a young value, a young key with one, and a young key that dies.
@@ -276,12 +280,14 @@ fn a_map_whose_keys_come_and_go_does_not_grow() {
     let map = map(&mut heap);
     for round in 0..scaled(300, 5) {
         let keys: Vec<AnyGc> = (0..100).map(|_| key(&mut heap)).collect();
-        keys.iter().for_each(|&key| insert(&mut heap, &ledger, map, key, None));
+        for &key in &keys {
+            insert(&mut heap, &ledger, map, key, None);
+        }
         if round % 2 == 0 {
-            heap.collect_minor(&map)
+            heap.collect_minor(&map);
         } else {
-            heap.collect(&map)
-        };
+            heap.collect(&map);
+        }
     }
     assert!(map.capacity(&heap) <= 512, "{}", map.capacity(&heap));
     ledger.expect_all_dropped();
@@ -344,7 +350,7 @@ fn without_memory_for_those_that_wait_the_answer_is_the_same() {
     let ring = [(); 2].map(|()| key(&mut heap));
     insert(&mut heap, &ledger, maps[0], ring[0], Some(ring[1]));
     insert(&mut heap, &ledger, maps[1], ring[1], Some(ring[0]));
-    let roots = heap.alloc(maps.map(|map| map.erase()));
+    let roots = heap.alloc(maps.map(Gc::erase));
     heap.collect(&(roots, first));
     assert!(!heap.contains(ring[0]) && !heap.contains(ring[1]));
     ledger.expect_dropped(2);
@@ -419,7 +425,9 @@ fn a_map_that_dies_drops_its_values_and_keeps_no_key() {
     let mut heap = checked().build();
     let map = map(&mut heap);
     let keys: Vec<AnyGc> = (0..100).map(|_| key(&mut heap)).collect();
-    keys.iter().for_each(|&key| insert(&mut heap, &ledger, map, key, None));
+    for &key in &keys {
+        insert(&mut heap, &ledger, map, key, None);
+    }
     heap.collect(&keys);
     assert!(!heap.contains(map) && keys.iter().all(|&key| heap.contains(key)));
     ledger.expect_all_dropped();

@@ -170,10 +170,10 @@ fn eternal_ones_survive_2047_times() {
             node(&mut heap, &ledger, None);
         }
         if round % 3 == 0 {
-            heap.collect(&(kept, weak))
+            heap.collect(&(kept, weak));
         } else {
-            heap.collect_minor(&(kept, weak))
-        };
+            heap.collect_minor(&(kept, weak));
+        }
     }
     for at in 0..2047 {
         let target = heap[weak][at].upgrade(&mut heap);
