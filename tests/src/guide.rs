@@ -16,6 +16,7 @@ chapters! {
     the_one_rule: "docs/src/the-one-rule.md",
     rooting: "docs/src/rooting.md",
     pauses: "docs/src/pauses.md",
+    statistics: "docs/src/statistics.md",
     writing: "docs/src/writing.md",
     strings_and_slices: "docs/src/strings-and-slices.md",
     native_functions: "docs/src/native-functions.md",

@@ -8,8 +8,10 @@ mod builder;
 mod collect;
 mod error;
 mod events;
+mod external;
 mod heap;
 mod limit;
+mod log;
 mod native;
 mod options;
 mod raw;
@@ -28,13 +30,17 @@ pub use builder::HeapBuilder;
 pub use collect::Collector;
 pub use error::{AllocError, AllocErrorKind, BuildError, HandleError, HandleName, HeapError, RootError};
 pub use events::{Event, Kind, Reason};
+pub use external::{ExternalBytes, HeapId};
 pub use heap::Heap;
 pub use limit::NearLimit;
+pub use log::LogFormat;
 pub use native::NativeFn;
 pub use options::ParseOptionsError;
 pub use raw::{AnyGc, Gc, Object};
 pub use roots::Root;
-pub use stats::Statistics;
+pub use stats::{
+    CollectionStatistics, CollectionTotals, Pauses, SpaceStatistics, Statistics, Timing, TypeStatistics, V8Statistics,
+};
 pub use trace::{Trace, Tracer};
 #[cfg(feature = "derive")]
 pub use tumulus_heap_derive::Trace;

@@ -60,7 +60,7 @@ pub(crate) use cycle::{Extent, Stop};
 pub(crate) use ephemerons::Watcher;
 pub(crate) use fill::Vacancy;
 pub use handle::{AnyGc, Gc, Handle};
-pub(crate) use inspect::{CellView, Exactness};
+pub(crate) use inspect::{CellView, Exactness, SpaceView};
 pub(crate) use layout::{PAGE_BYTES, requested_bytes};
 pub(crate) use mark::Marker;
 pub use object::Object;
