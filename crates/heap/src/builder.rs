@@ -242,6 +242,7 @@ impl HeapBuilder {
             schedule,
             accounts: Accounts::new(zeal),
             listener: crate::events::Listener::default(),
+            ids: crate::snapshot::Ids::default(),
             zeal,
         };
         heap.limit_changed();

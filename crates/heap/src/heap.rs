@@ -11,6 +11,7 @@ use crate::limit::Pressure;
 use crate::raw::{AnyGc, Gc, NotDisjoint, Object, RootTable, Store, TypeInfo};
 use crate::schedule::Schedule;
 use crate::scope::Temporaries;
+use crate::snapshot::Ids;
 use crate::weak::Kept;
 use crate::zeal::Zeal;
 use std::any::type_name;
@@ -99,6 +100,7 @@ pub struct Heap {
     pub(crate) schedule: Schedule,
     pub(crate) accounts: Accounts,
     pub(crate) listener: Listener,
+    pub(crate) ids: Ids,
     pub(crate) zeal: Zeal,
 }
 
