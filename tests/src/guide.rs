@@ -17,6 +17,7 @@ chapters! {
     rooting: "docs/src/rooting.md",
     pauses: "docs/src/pauses.md",
     statistics: "docs/src/statistics.md",
+    snapshots: "docs/src/snapshots.md",
     writing: "docs/src/writing.md",
     strings_and_slices: "docs/src/strings-and-slices.md",
     native_functions: "docs/src/native-functions.md",
