@@ -4,7 +4,7 @@ use crate::alloc::alloc_failed;
 use crate::error::AllocError;
 use crate::heap::Heap;
 use crate::raw::{AnyGc, Gc};
-use crate::trace::{Trace, Tracer};
+use crate::trace::{Describer, Trace, Tracer};
 use crate::weak::WeakKey;
 use crate::weak::table::Table;
 use std::fmt;
@@ -301,6 +301,10 @@ impl<K: WeakKey, V: Trace + 'static> Default for EphemeronMap<K, V> {
 impl<K, V: Trace + 'static> Trace for EphemeronMap<K, V> {
     fn trace(&self, tracer: &mut Tracer<'_>) {
         self.table.trace(tracer);
+    }
+
+    fn describe(&self, describer: &mut Describer<'_>) {
+        describer.field("table", &self.table);
     }
 }
 

@@ -6,7 +6,7 @@
 
 use crate::heap::Heap;
 use crate::raw::{AnyGc, Gc, Object};
-use crate::trace::{Trace, Tracer};
+use crate::trace::{Describer, Trace, Tracer};
 use crate::weak::Weak;
 use std::collections::HashSet;
 use std::fmt;
@@ -225,6 +225,10 @@ impl<T: ?Sized> Trace for WeakRef<T> {
     const HAS_EDGES: bool = false;
 
     fn trace(&self, _tracer: &mut Tracer<'_>) {}
+
+    fn describe(&self, describer: &mut Describer<'_>) {
+        self.target.describe(describer);
+    }
 }
 
 impl<T: ?Sized> Copy for WeakRef<T> {}

@@ -8,7 +8,7 @@
 use crate::error::AllocError;
 use crate::heap::Heap;
 use crate::raw::Gc;
-use crate::trace::{Trace, Tracer};
+use crate::trace::{Describer, Trace, Tracer};
 
 /// Elements of a chunk. Enough for chunks to have cards, so that a write to one of them is not a write to all.
 pub(super) const CHUNK: usize = 4096;
@@ -32,6 +32,10 @@ impl<T: Trace + 'static> Clone for Row<T> {
 impl<T: Trace + 'static> Trace for Row<T> {
     fn trace(&self, tracer: &mut Tracer<'_>) {
         tracer.edge(self.chunks);
+    }
+
+    fn describe(&self, describer: &mut Describer<'_>) {
+        self.chunks.describe(describer);
     }
 }
 

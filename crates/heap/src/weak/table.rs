@@ -22,7 +22,7 @@
 use crate::error::AllocError;
 use crate::heap::Heap;
 use crate::raw::AnyGc;
-use crate::trace::{Trace, Tracer};
+use crate::trace::{Describer, Trace, Tracer};
 use crate::weak::row::{CHUNK, Row};
 
 /// The fewest entries that a table has room for, unless it has none.
@@ -51,6 +51,10 @@ impl<V: Trace> Trace for Entry<V> {
         if tracer.entry(self.key) && V::HAS_EDGES {
             self.value.trace(tracer);
         }
+    }
+
+    fn describe(&self, describer: &mut Describer<'_>) {
+        describer.entry(self.key, &self.value);
     }
 
     fn prune(table: &mut [Self], at: usize, is_dead: &dyn Fn(AnyGc) -> bool) {
@@ -97,6 +101,13 @@ impl<V: Trace + 'static> Trace for Table<V> {
         if let Some(Parts { entries, index }) = self.parts {
             entries.trace(tracer);
             index.trace(tracer);
+        }
+    }
+
+    fn describe(&self, describer: &mut Describer<'_>) {
+        if let Some(Parts { entries, index }) = self.parts {
+            describer.field("entries", &entries);
+            describer.field("index", &index);
         }
     }
 }
