@@ -20,6 +20,8 @@ chapters! {
     writing: "docs/src/writing.md",
     strings_and_slices: "docs/src/strings-and-slices.md",
     native_functions: "docs/src/native-functions.md",
+    array_buffers: "docs/src/array-buffers.md",
+    backing_stores: "docs/src/backing-stores.md",
     wrong_programs: "docs/src/wrong-programs.md",
     limits: "docs/src/limits.md",
     zeal: "docs/src/zeal.md",
