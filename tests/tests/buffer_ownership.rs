@@ -285,6 +285,19 @@ fn a_buffer_is_tried_again_after_one_minor_and_two_full_collections() {
     }
 }
 
+/// Somebody else may be joining the thread already.
+#[test]
+fn the_releaser_is_joined_by_many_at_once() {
+    for _ in 0..scaled(100, 3) {
+        let mut heap = calm_heap();
+        let bytes: Arc<[u8]> = Arc::from([1, 2, 3]);
+        ArrayBuffer::from_store(&mut heap, BackingStore::from_arc(Arc::clone(&bytes))).unwrap();
+        drop(heap);
+        std::thread::scope(|scope| (0..3).for_each(|_| _ = scope.spawn(release::join)));
+        assert_eq!(Arc::strong_count(&bytes), 1);
+    }
+}
+
 #[test]
 fn dead_buffers_make_room_at_a_limit() {
     let allocator = Arc::new(LimitedAllocator::new(SystemAllocator, 10_000));
