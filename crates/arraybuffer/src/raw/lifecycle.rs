@@ -89,9 +89,11 @@ pub(crate) fn begin(wanted: Wanted, first: FirstRef, born: &'static Location<'st
     with_local(|local| {
         let class = class_of(max_byte_length);
         let (data, is_zero) = local.magazines[class].take(class)?;
-        if zero == IsZero::Known && is_zero == IsZero::Unknown {
+        if is_zero == IsZero::Unknown {
+            // What the length does not include yet is zero when it comes to do so.
+            let from = if zero == IsZero::Known { 0 } else { byte_length };
             // SAFETY: the block is that long, and nobody else has it.
-            unsafe { data.write_bytes(0, max_byte_length) }
+            unsafe { data.add(from).write_bytes(0, max_byte_length - from) }
         }
         let (record, id) = local.record();
         // SAFETY: a vacant record, off the list; a block of a pool is initialised and belongs to who took it (R2).
