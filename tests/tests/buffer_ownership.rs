@@ -264,6 +264,23 @@ unsafe impl Allocator for Refusing {
 }
 
 #[test]
+fn an_allocator_that_panics_leaves_nothing_on_the_count() {
+    struct Panicking;
+    // SAFETY: it gives nothing.
+    unsafe impl Allocator for Panicking {
+        fn allocate(&self, _: usize) -> Option<std::ptr::NonNull<u8>> {
+            panic!("no")
+        }
+
+        unsafe fn free(&self, _: std::ptr::NonNull<u8>, _: usize) {}
+    }
+    let mut heap = calm_heap();
+    let layout = Layout::new(1000).allocator(&Arc::new(Panicking));
+    assert!(catch(|| ArrayBuffer::new(&mut heap, layout)).is_err());
+    assert_eq!(heap.external_bytes().get(), 0);
+}
+
+#[test]
 fn a_buffer_is_tried_again_after_one_minor_and_two_full_collections() {
     for (refusals, collections, is_made) in [(0, 0, true), (1, 1, true), (2, 2, true), (3, 3, true), (4, 3, false)] {
         let allocator = Arc::new(Refusing { refusals: AtomicUsize::new(refusals), asked: AtomicUsize::new(0) });
