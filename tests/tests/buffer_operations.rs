@@ -163,6 +163,24 @@ fn immutable_buffers_cannot_be_changed_by_anybody() {
 }
 
 #[test]
+fn the_store_of_an_immutable_buffer_is_read_only_to_whoever_has_it() {
+    let mut heap = calm_heap();
+    let buffer = filled(&mut heap, &[1, 2]);
+    let copied = buffer.slice_to_immutable(&mut heap, 0.0, None).unwrap();
+    let longer = filled(&mut heap, &[1, 2]).transfer_to_immutable(&mut heap, Some(3)).unwrap();
+    let moved = buffer.transfer_to_immutable(&mut heap, None).unwrap();
+    let mut parcel = Parcel::new();
+    parcel.copy(&heap, moved).unwrap();
+    let Buffer::Plain(sent) = parcel.unpack(&mut heap).unwrap()[0] else { unreachable!() };
+    for frozen in [copied, longer, moved, sent] {
+        let store = frozen.backing_store(&heap);
+        assert!(frozen.immutable(&heap) && store.is_read_only());
+        let twin = ArrayBuffer::from_store(&mut heap, store).unwrap();
+        assert!(matches!(twin.as_mut_slice(&mut heap), Err(Error::Immutable { .. })));
+    }
+}
+
+#[test]
 fn slices_take_relative_indices() {
     let mut heap = calm_heap();
     let buffer = filled(&mut heap, &[0, 1, 2, 3, 4]);

@@ -217,6 +217,11 @@ impl Record {
         Traits(self.traits.load(Ordering::Relaxed))
     }
 
+    /// Lets nobody write to the bytes who comes by the store from now on.
+    pub(crate) fn make_read_only(&self) {
+        self.traits.fetch_or(Traits::READ_ONLY.0, Ordering::Relaxed);
+    }
+
     /// The length; in order with the changes of shared stores.
     #[inline]
     pub(crate) fn byte_length(&self) -> usize {
