@@ -191,7 +191,7 @@ impl Record {
 
     /// How many bytes a heap that makes a buffer for this store has to put on its account.
     pub(crate) fn uncharged_bytes(&self) -> usize {
-        let is_charged = self.locked(|_, payer| payer.is_some());
+        let is_charged = self.locked(|_, payer| payer.get().is_some());
         if is_charged || !self.counts() { 0 } else { self.byte_length() }
     }
 
@@ -207,13 +207,13 @@ impl Record {
                 claim.store(heap, Ordering::Relaxed);
             }
             self.hold(BUFFER);
-            if payer.is_some() {
+            if payer.get().is_some() {
                 // Another heap was quicker.
                 account.sub(charged);
             } else if self.counts() {
                 account.add(self.byte_length());
                 account.sub(charged);
-                *payer = Some(account);
+                payer.set(Some(account));
             }
             Ok(())
         })
@@ -312,7 +312,7 @@ impl Record {
         }
         self.set_byte_length(bytes);
         self.locked(|_, payer| {
-            if let Some(payer) = payer {
+            if let Some(payer) = payer.get() {
                 // The same as one change by the difference.
                 payer.add(bytes);
                 payer.sub(before);
@@ -338,7 +338,7 @@ impl Record {
                 return Err(GrowError::Memory);
             }
             self.set_byte_length(bytes);
-            if let Some(payer) = payer {
+            if let Some(payer) = payer.get() {
                 payer.add(bytes - before);
             }
             Ok(before)
@@ -542,5 +542,30 @@ pub(crate) unsafe fn free(data: NonNull<u8>, bytes: usize) {
     } else if bytes > 0 {
         let class = class_of(bytes);
         with_local(|local| local.magazines[class].put(class, data));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tumulus_heap::Heap;
+
+    #[test]
+    fn references_go_on_several_threads_at_once() {
+        let heap = Heap::new();
+        let (id, account) = (heap.id(), heap.external_bytes());
+        for round in 0..if cfg!(miri) { 20 } else { 2000 } {
+            let wanted = Wanted { byte_length: 8, max_byte_length: 8, traits: Traits::SHARED, zero: IsZero::Known };
+            let record = begin(wanted, FirstRef::Holder, Location::caller()).unwrap();
+            let buffers = 1 + round % 2;
+            (0..buffers).for_each(|_| record.attach(id, account, 0).unwrap());
+            assert_eq!(account.get(), 8);
+            std::thread::scope(|scope| {
+                (0..buffers).for_each(|_| _ = scope.spawn(|| record.detach(When::Now)));
+                (0..round).for_each(|_| std::thread::yield_now());
+                record.let_holder_go();
+            });
+            assert_eq!(account.get(), 0);
+        }
     }
 }
