@@ -34,6 +34,7 @@ pub(crate) struct Extent {
 
 impl Extent {
     /// Where an element is.
+    #[inline]
     pub(crate) fn at(&self, index: usize) -> usize {
         self.start + (index << self.kind.shift())
     }
@@ -191,6 +192,7 @@ impl TypedArray {
     /// assert_eq!(array.kind(&heap), ElementKind::Int8);
     /// # Ok::<(), tumulus_arraybuffer::Error>(())
     /// ```
+    #[inline]
     pub fn kind(self, heap: &Heap) -> ElementKind {
         heap[self.0].kind
     }
@@ -282,16 +284,21 @@ impl TypedArray {
     }
 
     /// The same, or the error for what is out of bounds.
+    #[inline]
     pub(crate) fn valid_extent(self, heap: &Heap, operation: &'static str) -> Result<Extent, Error> {
-        self.extent(heap).ok_or_else(|| {
-            let view = &heap[self.0];
-            let buffer = &heap[view.buffer];
-            if buffer.is_detached() {
-                return Error::Detached { operation };
-            }
-            let length = (view.end != TRACKING).then(|| view.end - view.start);
-            Error::OutOfBounds { operation, byte_offset: view.start, length, byte_length: buffer.byte_length() }
-        })
+        self.extent(heap).ok_or_else(|| self.out_of_bounds(heap, operation))
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn out_of_bounds(self, heap: &Heap, operation: &'static str) -> Error {
+        let view = &heap[self.0];
+        let buffer = &heap[view.buffer];
+        if buffer.is_detached() {
+            return Error::Detached { operation };
+        }
+        let length = (view.end != TRACKING).then(|| view.end - view.start);
+        Error::OutOfBounds { operation, byte_offset: view.start, length, byte_length: buffer.byte_length() }
     }
 
     /// The same for what is to be written to.
