@@ -321,6 +321,17 @@ impl TypedArray {
     /// ```
     #[inline]
     pub fn get(self, heap: &Heap, index: usize) -> Option<Element> {
+        let &ViewObject { buffer, start, end, kind } = &heap[self.0];
+        let Some(bytes) = heap[buffer].plain() else { return self.get_shared(heap, index) };
+        let end = if end == TRACKING { bytes.len() } else { end };
+        // A view that ends beyond the buffer has no elements, those in front of its end included.
+        let elements = bytes.get(start..end)?;
+        let at = index.checked_mul(kind.size())?;
+        kind.read(elements.get(at..)?)
+    }
+
+    #[cold]
+    fn get_shared(self, heap: &Heap, index: usize) -> Option<Element> {
         let extent = self.extent(heap)?;
         (index < extent.length).then(|| load(heap, &extent, index))
     }
@@ -343,8 +354,21 @@ impl TypedArray {
     #[inline]
     pub fn set(self, heap: &mut Heap, index: usize, element: Element) -> Result<bool, Error> {
         let operation = "set";
-        let kind = heap[self.0].kind;
-        let bytes = kind.encode(operation, element)?;
+        let &ViewObject { buffer, start, end, kind } = &heap[self.0];
+        if !kind.takes(element) {
+            return Err(Error::ContentType { operation });
+        }
+        let Some(bytes) = heap.get_mut(buffer).plain_mut() else { return self.set_slow(heap, index, element) };
+        let end = if end == TRACKING { bytes.len() } else { end };
+        let at = index.checked_mul(kind.size());
+        let place = bytes.get_mut(start..end).zip(at).and_then(|(elements, at)| elements.get_mut(at..));
+        Ok(place.and_then(|bytes| kind.write(element, bytes)).is_some())
+    }
+
+    /// The same for shared and immutable bytes.
+    #[cold]
+    fn set_slow(self, heap: &mut Heap, index: usize, element: Element) -> Result<bool, Error> {
+        let operation = "set";
         let Some(extent) = self.extent(heap) else { return Ok(false) };
         if heap[extent.buffer].is_immutable {
             return Err(Error::Immutable { operation });
@@ -352,6 +376,7 @@ impl TypedArray {
         if index >= extent.length {
             return Ok(false);
         }
+        let bytes = extent.kind.encode(operation, element)?;
         store(heap, &extent, index, bytes);
         Ok(true)
     }

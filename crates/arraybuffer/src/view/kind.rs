@@ -149,6 +149,51 @@ impl ElementKind {
     }
 }
 
+impl ElementKind {
+    /// The element at the front of these bytes, if there are enough.
+    #[inline]
+    pub(crate) fn read(self, bytes: &[u8]) -> Option<Element> {
+        match self {
+            ElementKind::Int8 => i8::read(bytes).map(Element::from),
+            ElementKind::Uint8 | ElementKind::Uint8Clamped => u8::read(bytes).map(Element::from),
+            ElementKind::Int16 => i16::read(bytes).map(Element::from),
+            ElementKind::Uint16 => u16::read(bytes).map(Element::from),
+            ElementKind::Int32 => i32::read(bytes).map(Element::from),
+            ElementKind::Uint32 => u32::read(bytes).map(Element::from),
+            ElementKind::Float16 => f16::read(bytes).map(Element::from),
+            ElementKind::Float32 => f32::read(bytes).map(Element::from),
+            ElementKind::Float64 => f64::read(bytes).map(Element::from),
+            ElementKind::BigInt64 => i64::read(bytes).map(Element::from),
+            ElementKind::BigUint64 => u64::read(bytes).map(Element::from),
+        }
+    }
+
+    /// Whether elements of this kind can be made of this one.
+    #[inline]
+    pub(crate) fn takes(self, element: Element) -> bool {
+        matches!(element, Element::BigInt(_)) == self.is_big_int()
+    }
+
+    /// Writes an element that this kind takes to the front of these bytes, if there are enough.
+    #[inline]
+    pub(crate) fn write(self, element: Element, bytes: &mut [u8]) -> Option<()> {
+        match element {
+            Element::Number(number) => match self {
+                ElementKind::Int8 | ElementKind::Uint8 => (to_uint32(number) as u8).write(bytes),
+                ElementKind::Int16 | ElementKind::Uint16 => (to_uint32(number) as u16).write(bytes),
+                ElementKind::Int32 | ElementKind::Uint32 => to_uint32(number).write(bytes),
+                ElementKind::Uint8Clamped => clamp(number).write(bytes),
+                ElementKind::Float16 => to_float16(number).write(bytes),
+                ElementKind::Float32 => (number as f32).write(bytes),
+                ElementKind::Float64 => number.write(bytes),
+                ElementKind::BigInt64 | ElementKind::BigUint64 => None,
+            },
+            #[allow(clippy::cast_sign_loss, reason = "modular")]
+            Element::BigInt(integer) => (integer as u64).write(bytes),
+        }
+    }
+}
+
 /// The lowest `size` bytes of a number, in this machine's order, at the front.
 #[inline]
 fn low_bytes_first(bits: u64, size: usize) -> [u8; 8] {
