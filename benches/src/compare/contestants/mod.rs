@@ -48,5 +48,7 @@ pub const ALL: &[Contestant] = &[
 
 /// Why contestants without a collector have no part in a workload about collections.
 const NO_COLLECTOR: &str = "it has no collector";
+/// Why most contestants have no part in the workloads about buffers.
+const NO_BUFFERS: &str = "it has no buffers; bytes in it are a `Box`";
 /// Why most contestants have no part in the workloads about scopes.
 const NO_SCOPES: &str = "it has no scopes of this kind";

@@ -32,6 +32,9 @@ pub fn entry(workload: Workload) -> Entry {
         Workload::ReadCold => Entry::Runs(|sizes| run(Workload::ReadCold, sizes, &[order(sizes.cold)])),
         Workload::Memory => Entry::Runs(|sizes| run(Workload::Memory, sizes, &[turns()])),
         Workload::Roots => Entry::Absent("JavaScript has no roots to make"),
+        Workload::SmallBuffers => Entry::Runs(|sizes| run(Workload::SmallBuffers, sizes, &[])),
+        Workload::LargeBuffers => Entry::Runs(|sizes| run(Workload::LargeBuffers, sizes, &[])),
+        Workload::TypedArray => Entry::Runs(|sizes| run(Workload::TypedArray, sizes, &[])),
         Workload::ScopePush | Workload::Keep => Entry::Absent(NO_SCOPES),
     }
 }

@@ -3,7 +3,7 @@
 use std::hint::black_box;
 use std::rc::Rc;
 
-use super::{Entry, NO_COLLECTOR, NO_SCOPES};
+use super::{Entry, NO_BUFFERS, NO_COLLECTOR, NO_SCOPES};
 use crate::compare::graph;
 use crate::compare::measure::{Measurement, grown, timed};
 use crate::compare::reading;
@@ -33,6 +33,7 @@ pub fn entry(workload: Workload) -> Entry {
         Workload::MarkRandom | Workload::MarkTree => Entry::Absent(NO_COLLECTOR),
         Workload::HalfDeadRandom => Entry::Absent("it never frees a cycle"),
         Workload::ScopePush | Workload::Keep => Entry::Absent(NO_SCOPES),
+        Workload::SmallBuffers | Workload::LargeBuffers | Workload::TypedArray => Entry::Absent(NO_BUFFERS),
     }
 }
 
