@@ -325,9 +325,7 @@ impl TypedArray {
         let Some(bytes) = heap[buffer].plain() else { return self.get_shared(heap, index) };
         let end = if end == TRACKING { bytes.len() } else { end };
         // A view that ends beyond the buffer has no elements, those in front of its end included.
-        let elements = bytes.get(start..end)?;
-        let at = index.checked_mul(kind.size())?;
-        kind.read(elements.get(at..)?)
+        kind.read(bytes.get(start..end)?, index)
     }
 
     #[cold]
@@ -360,9 +358,7 @@ impl TypedArray {
         }
         let Some(bytes) = heap.get_mut(buffer).plain_mut() else { return self.set_slow(heap, index, element) };
         let end = if end == TRACKING { bytes.len() } else { end };
-        let at = index.checked_mul(kind.size());
-        let place = bytes.get_mut(start..end).zip(at).and_then(|(elements, at)| elements.get_mut(at..));
-        Ok(place.and_then(|bytes| kind.write(element, bytes)).is_some())
+        Ok(bytes.get_mut(start..end).and_then(|elements| kind.write(element, elements, index)).is_some())
     }
 
     /// The same for shared and immutable bytes.
@@ -401,8 +397,7 @@ impl TypedArray {
             return None;
         }
         // A view that ends beyond the buffer has no elements, those in front of its end included.
-        let elements = bytes.get(start..end)?;
-        T::read(elements.get(index.checked_mul(size_of::<T>())?..)?)
+        T::read(bytes.get(start..end)?, index)
     }
 
     #[cold]
@@ -411,7 +406,7 @@ impl TypedArray {
         if !T::is(extent.kind) || index >= extent.length {
             return None;
         }
-        T::read(&load_bytes(heap, &extent, index))
+        T::read(&load_bytes(heap, &extent, index), 0)
     }
 
     /// Writes an element of a type of Rust's: false if there is no such element, elements are not of that type, or the buffer
@@ -433,9 +428,7 @@ impl TypedArray {
         if !T::is(kind) {
             return false;
         }
-        let Some(elements) = bytes.get_mut(start..end) else { return false };
-        let Some(at) = index.checked_mul(size_of::<T>()) else { return false };
-        elements.get_mut(at..).and_then(|bytes| value.write(bytes)).is_some()
+        bytes.get_mut(start..end).and_then(|elements| value.write(elements, index)).is_some()
     }
 
     #[cold]
@@ -445,7 +438,7 @@ impl TypedArray {
             return false;
         }
         let mut bytes = [0; 8];
-        let written = value.write(&mut bytes);
+        let written = value.write(&mut bytes, 0);
         store(heap, &extent, index, bytes);
         written.is_some()
     }
