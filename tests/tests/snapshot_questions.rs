@@ -113,9 +113,9 @@ fn retained_by_definition(snapshot: &Snapshot, page: &HashSet<u32>, without: u32
 }
 
 /// Panics unless v8-heap-parser says the same of each node. It has the old algorithm of DevTools, which does not always come to
-/// the end: a node of which it says something else has to retain by definition what we say, and there may be few of them.
+/// the end: a node of which it says something else has to retain by definition what we say. How many these are is told as well.
 #[track_caller]
-fn expect_same_as_v8_heap_parser(text: &[u8]) -> Snapshot {
+fn expect_same_as_v8_heap_parser(text: &[u8]) -> (Snapshot, usize) {
     let snapshot = Snapshot::parse(text).expect("a snapshot");
     let theirs = v8_heap_parser::decode_slice(text).expect("a snapshot");
     assert_eq!(theirs.nodes().len(), snapshot.len() as usize);
@@ -128,19 +128,22 @@ fn expect_same_as_v8_heap_parser(text: &[u8]) -> Snapshot {
         let true_size = retained_by_definition(&snapshot, &page, node);
         assert_eq!(ours, true_size, "{:?}, of which they say {theirs}", snapshot.node(node));
     }
-    assert!(others.len() <= 1 + snapshot.len() as usize / 200, "{} of {} differ", others.len(), snapshot.len());
-    snapshot
+    (snapshot, others.len())
 }
 
 #[test]
 #[cfg_attr(miri, ignore = "the other crate is slow")]
 fn retained_sizes_are_those_of_v8_heap_parser_on_random_graphs() {
     let mut random = Random(0x2545_f491_4f6c_dd1d);
+    let (mut nodes, mut others) = (0, 0);
     for round in 0..1000 {
         let count = 2 + random.below(if round % 50 == 0 { 2000 } else { 60 });
         let graph = Graph::random(&mut random, count);
-        expect_same_as_v8_heap_parser(graph.text().as_bytes());
+        nodes += count;
+        others += expect_same_as_v8_heap_parser(graph.text().as_bytes()).1;
     }
+    println!("v8-heap-parser is wrong about {others} of {nodes} nodes");
+    assert!(others * 100 < nodes, "{others} of {nodes}");
 }
 
 /// What would be reached without a node, by the edges that count where nothing belongs to a page.
@@ -243,7 +246,7 @@ fn retained_sizes_of_live_heaps_are_those_of_v8_heap_parser() {
         let passed: Option<Gc<Tree>> = Some(root).filter(|_| seed % 2 == 0);
         let mut text = Vec::new();
         heap.write_snapshot(&passed, &mut text).expect("a snapshot");
-        expect_same_as_v8_heap_parser(&text);
+        assert_eq!(expect_same_as_v8_heap_parser(&text).1, 0);
         drop((handle, map));
     }
 }
@@ -280,8 +283,9 @@ fn snapshot_of_node() -> Option<Vec<u8>> {
 #[cfg_attr(miri, ignore = "needs a process")]
 fn a_snapshot_of_nodes_own_is_read_and_asked_alike() {
     let Some(text) = snapshot_of_node() else { return };
-    let snapshot = expect_same_as_v8_heap_parser(&text);
-    assert!(snapshot.len() > 10_000);
+    let (snapshot, others) = expect_same_as_v8_heap_parser(&text);
+    println!("v8-heap-parser is wrong about {others} of {} nodes", snapshot.len());
+    assert!(snapshot.len() > 10_000 && others < 100);
     assert!(snapshot.nodes().any(|node| node.kind() == NodeType::Closure));
     let dominators = snapshot.dominators(Ephemerons::OfKeys);
     let all: u64 = snapshot.nodes().map(|node| node.self_size()).sum();

@@ -10,8 +10,8 @@ use thiserror::Error;
 /// use tumulus_snapshot::{Flaw, Snapshot};
 ///
 /// let error = Snapshot::parse(b"{\"snapshot\": 7}").unwrap_err();
-/// assert_eq!((error.offset, error.flaw), (13, Flaw::Unexpected { expected: "an object" }));
 /// assert_eq!(error.to_string(), "at byte 13: expected an object");
+/// assert_eq!((error.offset, error.flaw), (13, Flaw::Unexpected { expected: "an object" }));
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("at byte {offset}: {flaw}")]

@@ -34,15 +34,13 @@ const LARGEST: u64 = 64 << 20;
 /// # Examples
 ///
 /// ```
-/// use tumulus_heap::{Gc, Heap};
+/// use tumulus_heap::Heap;
 /// use tumulus_snapshot::Snapshot;
 ///
 /// let mut heap = Heap::new();
 /// let leaf = heap.alloc([7_u8; 100]);
-/// let snapshot = Snapshot::of_heap(&mut heap, &heap_pair(leaf))?;
-/// fn heap_pair(leaf: Gc<[u8; 100]>) -> (Gc<[u8; 100]>, Gc<[u8; 100]>) {
-///     (leaf, leaf)
-/// }
+/// let pair = heap.alloc((leaf, leaf));
+/// let snapshot = Snapshot::of_heap(&mut heap, &pair)?;
 ///
 /// let mut other = Heap::new();
 /// let rebuilt = snapshot.rebuild(&mut other).unwrap();

@@ -13,11 +13,9 @@ use std::collections::HashMap;
 /// use tumulus_snapshot::{Ephemerons, Snapshot};
 ///
 /// let mut heap = Heap::new();
-/// let inner = heap.alloc(vec![heap_text(&mut heap)]);
-/// fn heap_text(heap: &mut Heap) -> tumulus_heap::Gc<str> {
-///     heap.alloc_str("text")
-/// }
-/// let snapshot = Snapshot::of_heap(&mut heap, &inner)?;
+/// let text = heap.alloc_str("text");
+/// let vector = heap.alloc(vec![text]);
+/// let snapshot = Snapshot::of_heap(&mut heap, &vector)?;
 /// let summary = snapshot.summary(&snapshot.dominators(Ephemerons::OfKeys));
 /// let vectors = summary.iter().find(|group| group.name == "Vec<Gc<str>>").unwrap();
 /// assert_eq!((vectors.count, vectors.self_size, vectors.retained_size), (1, 32, 32 + 16));
