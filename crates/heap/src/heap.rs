@@ -7,6 +7,7 @@ use crate::builder::HeapBuilder;
 use crate::collect::Accounts;
 use crate::error::{HandleError, HeapError};
 use crate::events::Listener;
+use crate::external::{HeapId, OpenAccount};
 use crate::limit::Pressure;
 use crate::raw::{AnyGc, Gc, NotDisjoint, Object, RootTable, Store, TypeInfo};
 use crate::schedule::Schedule;
@@ -102,6 +103,9 @@ pub struct Heap {
     pub(crate) listener: Listener,
     pub(crate) ids: Ids,
     pub(crate) zeal: Zeal,
+    pub(crate) id: HeapId,
+    /// Behind `store`: objects that are dropped with it take their bytes off.
+    pub(crate) external: OpenAccount,
 }
 
 impl Heap {

@@ -28,8 +28,6 @@ pub(crate) struct Accounts {
     /// What collections have cost.
     pub(crate) ledger: Ledger,
     pub(crate) clock: Clock,
-    /// Bytes outside of the heap that its objects keep alive, as the program says.
-    pub(crate) external_bytes: usize,
     /// The collection that is under way.
     pub(super) cycle: Option<Cycle>,
     /// What its last slice did.
@@ -162,7 +160,7 @@ impl Heap {
             slices: 0,
             work: 0,
             expected_work: match extent {
-                Extent::Young => self.schedule.expected_work(self.store.remembered_objects() as u64, young_bytes),
+                Extent::Young => self.schedule.expected_work(self.store.remembered_work(), young_bytes),
                 Extent::Full => self.schedule.expected_work(objects, used_before as u64),
             },
             used_before,

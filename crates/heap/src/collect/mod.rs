@@ -101,7 +101,8 @@ impl Heap {
             self.zealous_safepoint(roots);
         } else {
             self.begin_what_is_due();
-            self.run_slice(self.next_budget(), roots);
+            let budget = self.next_budget();
+            self.run_slice(budget, roots);
         }
     }
 

@@ -29,12 +29,16 @@ impl Heap {
     }
 
     /// The budget of the slice that is due.
-    pub(super) fn next_budget(&self) -> Budget {
-        let Some(times) = self.accounts.hurry else { return Budget::unlimited() };
+    pub(super) fn next_budget(&mut self) -> Budget {
         let Accounts { planned, step, .. } = self.accounts;
         // A page is taken as a whole, which is no delay.
         let late = self.store.taken_bytes().saturating_sub(planned).saturating_sub(PAGE_BYTES as u64);
         let missed = (late / step.max(1)).min(LATEST - 1);
+        if missed > 0 {
+            // What was planned was for a smaller heap.
+            self.reschedule();
+        }
+        let Some(times) = self.accounts.hurry else { return Budget::unlimited() };
         self.schedule.pause.times(times.saturating_mul(1 + missed as u32))
     }
 
@@ -93,44 +97,16 @@ impl Heap {
         self.reschedule();
     }
 
-    /// Tells the heap that its objects keep `change` bytes more alive outside of it than before, or so many fewer.
-    ///
-    /// They count when it is decided whether a full collection is due, so that a small object that holds a large buffer is not
-    /// taken for a small one. They do not count against the [`limit`](crate::HeapBuilder::limit).
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use tumulus_heap::Heap;
-    ///
-    /// let mut heap = Heap::new();
-    /// for _ in 0..100 {
-    ///     heap.alloc(vec![0_u8; 1 << 20]);
-    ///     heap.adjust_external_bytes(1 << 20);
-    ///     heap.safepoint(&());
-    /// }
-    /// # if std::env::var_os("TUMULUS_ZEAL").is_none() {
-    /// assert!(heap.statistics().freed_objects > 0);
-    /// # }
-    /// ```
-    pub fn adjust_external_bytes(&mut self, change: isize) {
-        let external = &mut self.accounts.external_bytes;
-        *external = external.saturating_add_signed(change);
-        let is_due = self.schedule.due(self.fullness(), 0).is_some();
-        if is_due && self.accounts.cycle.is_none() && self.schedule.collector == Collector::MarkSweep {
-            self.due_at_once();
-        }
-    }
-
     /// Bytes of the cells and blocks that were allocated since the last sweep began.
     pub(super) fn young_bytes(&self) -> u64 {
         self.store.allocated_bytes() - self.accounts.young_since
     }
 
     pub(super) fn fullness(&self) -> Fullness {
+        let external = self.external_bytes().get();
         Fullness {
-            used: self.store.used_bytes().saturating_add(self.accounts.external_bytes),
-            in_use: self.store.in_use_bytes(),
+            used: self.store.used_bytes().saturating_add(external),
+            in_use: self.store.in_use_bytes().saturating_add(external),
             limit: self.store.limit,
         }
     }

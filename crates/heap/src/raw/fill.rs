@@ -162,15 +162,16 @@ impl Store {
     }
 
     /// Whether `more` bytes can be committed. Empty pages are given back first, if that makes the room.
-    fn check_limit(&mut self, more: usize) -> Result<(), AllocErrorKind> {
+    pub(crate) fn check_limit(&mut self, more: usize) -> Result<(), AllocErrorKind> {
         let fits = |used: usize| used.checked_add(more).is_some_and(|sum| sum <= self.limit);
-        if fits(self.committed_bytes()) {
+        if fits(self.limited_bytes()) {
             return Ok(());
         }
-        if !fits(self.in_use_bytes()) {
+        let needed = self.in_use_bytes().saturating_add(self.external.get());
+        if !fits(needed) {
             return Err(AllocErrorKind::Limit);
         }
-        let keep = self.limit - self.in_use_bytes() - more;
+        let keep = self.limit - needed - more;
         while self.pages.release_one(&mut self.region, keep) {}
         Ok(())
     }

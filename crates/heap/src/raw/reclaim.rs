@@ -99,17 +99,16 @@ impl Store {
 
     /// Puts a page that has been swept on the list where it belongs.
     fn put_away(&mut self, space: usize, number: u32) {
-        let stride = u32::from(self.pages.page(number).stride);
-        let live: u32 = bits::of_page(&mut self.bits, number).iter().map(|bits| bits.live.count_ones()).sum();
+        let is_empty = bits::of_page(&mut self.bits, number).iter().all(|bits| bits.live == 0);
         // What a minor cycle has emptied is about to be filled again, with the same type.
-        if live == 0 && self.extent == Extent::Full {
+        if is_empty && self.extent == Extent::Full {
             self.spaces.list[space].tally.pages -= 1;
             if self.zeal.no_reuse {
                 self.pages.retire(&mut self.region, number);
             } else {
                 self.pages.vacate(number);
             }
-        } else if self.has_room(number, stride, live) {
+        } else if self.has_room(number) {
             self.pages.push(&mut self.spaces.list[space].roomy, number);
         } else {
             self.pages.push(&mut self.spaces.list[space].full, number);
@@ -117,13 +116,15 @@ impl Store {
     }
 
     /// Links the free cells of a page that has been swept, if it has some to speak of.
-    fn has_room(&mut self, number: u32, stride: u32, live: u32) -> bool {
+    fn has_room(&mut self, number: u32) -> bool {
+        let stride = u32::from(self.pages.page(number).stride);
         let capacity = cells_per_page(stride);
+        let bits = bits::of_page(&mut self.bits, number);
+        let live: u32 = bits.iter().map(|bits| bits.live.count_ones()).sum();
         let too_few = self.extent == Extent::Young && live > capacity - capacity / 8;
         if self.zeal.no_reuse || too_few {
             return false;
         }
-        let bits = bits::of_page(&mut self.bits, number);
         // SAFETY: the page has been swept, so that its bits are those of its living cells, and it is not allocated in. The
         // exclusive borrow of the store says that no reference into a cell is left (I8).
         unsafe { runs::link(self.cage, number, bits, stride) == Room::Some }
@@ -141,9 +142,7 @@ impl Store {
         for _ in 0..most {
             let number = self.next_unswept(space)?;
             self.sweep_on(number, 0, &mut { u64::MAX });
-            let stride = u32::from(self.pages.page(number).stride);
-            let live = bits::of_page(&mut self.bits, number).iter().map(|bits| bits.live.count_ones()).sum();
-            if self.has_room(number, stride, live) {
+            if self.has_room(number) {
                 return Some(number);
             }
             self.pages.push(&mut self.spaces.list[space].full, number);

@@ -102,9 +102,10 @@ impl Worklist {
         self.stack.arena_bytes() + self.parts.arena_bytes()
     }
 
-    /// Lets the stack grow to `bytes` only; `None` lifts the limit.
+    /// Lets each of the stacks grow to `bytes` only; `None` lifts the limit.
     pub(crate) fn limit_arena(&mut self, bytes: Option<usize>) {
         self.stack.limit_arena(bytes);
+        self.parts.limit_arena(bytes);
     }
 
     /// Whether a push has been forgotten since this was asked last.

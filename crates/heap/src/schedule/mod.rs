@@ -102,7 +102,7 @@ pub(crate) struct Cycle {
 pub(crate) struct Fullness {
     /// Bytes of objects, and of what they keep alive outside of the heap.
     pub(crate) used: usize,
-    /// Bytes of pages and blocks in use.
+    /// Bytes of pages and blocks in use, and of what objects keep alive outside of the heap.
     pub(crate) in_use: usize,
     /// What may be committed.
     pub(crate) limit: usize,

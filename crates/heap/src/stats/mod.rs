@@ -45,7 +45,8 @@ pub struct Statistics {
     /// Bytes of the cells and blocks that hold an object, headers and padding included. Objects that died since the last
     /// collection, or were not freed yet, count as alive.
     pub used_bytes: usize,
-    /// Bytes of all pages and blocks that the heap has taken and not given back. This is what the limit bounds.
+    /// Bytes of all pages and blocks that the heap has taken and not given back. The limit
+    /// bounds these and the `external_bytes` together.
     pub committed_bytes: usize,
     /// The most that was committed at the start of a collection, or now.
     pub peak_committed_bytes: usize,
@@ -104,7 +105,7 @@ impl Heap {
             block_bytes: self.store.block_bytes(),
             scratch_bytes,
             peak_scratch_bytes: accounts.peak_scratch_bytes.max(scratch_bytes),
-            external_bytes: accounts.external_bytes,
+            external_bytes: self.external_bytes().get(),
             allocated_bytes: self.store.allocated_bytes(),
             freed_bytes: self.store.freed().bytes,
             live_objects: accounts.live_objects,

@@ -287,9 +287,7 @@ impl Heap {
     /// Panics if a handle that should be a key is stale.
     #[track_caller]
     pub(super) fn assert_key(&self, key: AnyGc) {
-        if !self.contains(key) {
-            panic!("{}", self.store.stale(key.handle(), "key"));
-        }
+        assert!(self.contains(key), "{}", self.store.stale(key.handle(), "key"));
     }
 }
 
