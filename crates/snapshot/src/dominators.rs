@@ -15,6 +15,7 @@
 //! - a node that is not reached at all counts as a child of the root.
 
 use crate::graph::{EdgeType, Snapshot};
+use std::collections::HashSet;
 
 /// How entries of weak maps count, each of which is an edge from the key and one from the table; see
 /// [`Snapshot::dominators`].
@@ -107,9 +108,9 @@ impl Snapshot {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn dominators(&self, ephemerons: Ephemerons) -> Dominators {
-        let edges = Counted::of(self, ephemerons);
-        let order = Order::of(self, &edges);
-        let found = immediate_dominators(&order, &edges);
+        let counted = counted_edges(self, ephemerons);
+        let order = Order::of(self, &counted);
+        let found = immediate_dominators(self, &order, &counted);
         let mut retained = self.self_sizes.clone();
         let mut immediate = vec![0; self.node_types.len()];
         for number in (1..order.nodes.len()).rev() {
@@ -123,31 +124,21 @@ impl Snapshot {
     }
 }
 
-/// Which edges count.
-struct Counted<'s> {
-    snapshot: &'s Snapshot,
-    is_of_page: Vec<bool>,
-    /// For each edge, with [`Ephemerons::OfKeys`], whether it comes from the table of its entry; empty if there is none.
-    is_of_table: Vec<bool>,
-}
-
-impl<'s> Counted<'s> {
-    fn of(snapshot: &'s Snapshot, ephemerons: Ephemerons) -> Counted<'s> {
-        let is_of_table = if ephemerons == Ephemerons::OfKeys { of_tables(snapshot) } else { Vec::new() };
-        Counted { snapshot, is_of_page: of_page(snapshot), is_of_table }
+/// For each edge where it leads, or [`NONE`] if it does not count.
+fn counted_edges(snapshot: &Snapshot, ephemerons: Ephemerons) -> Vec<u32> {
+    let is_of_page = of_page(snapshot);
+    let is_of_table = if ephemerons == Ephemerons::OfKeys { of_tables(snapshot) } else { Vec::new() };
+    let mut counted = snapshot.edge_to.clone();
+    for from in 0..snapshot.len() {
+        let keeps_all = from == 0 || is_of_page[from as usize];
+        for edge in snapshot.edge_range(from) {
+            let is_essential = snapshot.is_strong(from, edge) && !is_of_table.get(edge).is_some_and(|&is| is);
+            if !is_essential || !keeps_all && is_of_page[counted[edge] as usize] {
+                counted[edge] = NONE;
+            }
+        }
     }
-
-    /// Whether an edge could keep something alive.
-    #[inline]
-    fn is_essential(&self, from: u32, edge: usize) -> bool {
-        self.snapshot.is_strong(from, edge) && !self.is_of_table.get(edge).is_some_and(|&is| is)
-    }
-
-    #[inline]
-    fn counts(&self, from: u32, edge: usize) -> bool {
-        let to = self.snapshot.edge_to[edge];
-        self.is_essential(from, edge) && (from == 0 || self.is_of_page[from as usize] || !self.is_of_page[to as usize])
-    }
+    counted
 }
 
 /// What can be reached from the root's shortcuts.
@@ -203,27 +194,30 @@ struct Order {
     numbers: Vec<u32>,
     /// For each number that of the node from which the search came.
     parents: Vec<u32>,
-    /// For each number, whether the node counts as a child of the root though no edge says so.
-    is_orphan: Vec<bool>,
+    /// The numbers of those that count as children of the root though no edge says so.
+    orphans: HashSet<u32>,
 }
 
 impl Order {
-    fn of(snapshot: &Snapshot, edges: &Counted<'_>) -> Order {
+    fn of(snapshot: &Snapshot, counted: &[u32]) -> Order {
         let count = snapshot.node_types.len();
         let mut order = Order {
             nodes: Vec::with_capacity(count),
             numbers: vec![NONE; count],
             parents: Vec::with_capacity(count),
-            is_orphan: Vec::with_capacity(count),
+            orphans: HashSet::new(),
         };
+        order.search(0, snapshot, counted);
+        if order.nodes.len() == count {
+            return order;
+        }
+        // What only weak edges lead to counts as the root's own child, if they come from something that counts.
         let mut has_essential = vec![false; count];
         for from in 0..snapshot.len() {
-            for edge in snapshot.edge_range(from).filter(|&edge| edges.is_essential(from, edge)) {
+            for edge in snapshot.edge_range(from).filter(|&edge| snapshot.is_strong(from, edge)) {
                 has_essential[snapshot.edge_to[edge] as usize] = true;
             }
         }
-        order.search(0, 0, false, snapshot, edges);
-        // What only weak edges lead to counts as the root's own child, if they come from something that counts.
         let mut done = 0;
         while done < order.nodes.len() {
             let node = order.nodes[done];
@@ -231,61 +225,70 @@ impl Order {
             for edge in snapshot.edge_range(node) {
                 let to = snapshot.edge_to[edge];
                 if order.numbers[to as usize] == NONE && !has_essential[to as usize] {
-                    order.search(to, 0, true, snapshot, edges);
+                    order.orphans.insert(order.nodes.len() as u32);
+                    order.search(to, snapshot, counted);
                 }
             }
         }
         order
     }
 
-    fn search(&mut self, from: u32, parent: u32, is_orphan: bool, snapshot: &Snapshot, edges: &Counted<'_>) {
-        let mut stack = vec![(from, snapshot.edge_range(from))];
-        self.number(from, parent, is_orphan);
-        while let Some((node, rest)) = stack.last_mut() {
-            let node = *node;
-            let next =
-                rest.find(|&edge| self.numbers[snapshot.edge_to[edge] as usize] == NONE && edges.counts(node, edge));
-            match next.map(|edge| snapshot.edge_to[edge]) {
-                Some(to) => {
-                    self.number(to, self.numbers[node as usize], false);
-                    stack.push((to, snapshot.edge_range(to)));
-                }
-                None => drop(stack.pop()),
+    /// Comes to everything that can be reached from a node, and has not been. The node itself counts as a child of the root.
+    fn search(&mut self, from: u32, snapshot: &Snapshot, counted: &[u32]) {
+        let edges = |node: u32| (snapshot.first_edges[node as usize], snapshot.first_edges[node as usize + 1]);
+        let (next, end) = edges(from);
+        let mut stack = vec![(self.number(from, 0), next, end)];
+        while let Some((number, next, end)) = stack.last_mut() {
+            if next == end {
+                stack.pop();
+                continue;
+            }
+            let to = counted[*next as usize];
+            *next += 1;
+            if to != NONE && self.numbers[to as usize] == NONE {
+                let parent = *number;
+                let (next, end) = edges(to);
+                stack.push((self.number(to, parent), next, end));
             }
         }
     }
 
-    fn number(&mut self, node: u32, parent: u32, is_orphan: bool) {
-        self.numbers[node as usize] = self.nodes.len() as u32;
+    fn number(&mut self, node: u32, parent: u32) -> u32 {
+        let number = self.nodes.len() as u32;
+        self.numbers[node as usize] = number;
         self.nodes.push(node);
         self.parents.push(parent);
-        self.is_orphan.push(is_orphan);
+        number
     }
 }
 
+/// What is known of a number while semidominators are looked for.
+#[derive(Copy, Clone)]
+struct Link {
+    /// The parent, or one further up; [`NONE`] before the number has been linked.
+    ancestor: u32,
+    /// The least semidominator on the way to that, its own included.
+    least: u32,
+}
+
 /// The immediate dominator of each node that was reached. Nodes are named by their numbers.
-fn immediate_dominators(order: &Order, edges: &Counted<'_>) -> Vec<u32> {
+fn immediate_dominators(snapshot: &Snapshot, order: &Order, counted: &[u32]) -> Vec<u32> {
     let count = order.nodes.len();
-    let predecessors = Predecessors::of(order, edges);
-    let mut semi: Vec<u32> = (0..count as u32).collect();
-    // The number with the least semidominator on the way to the ancestor, and the ancestor.
-    let mut label = semi.clone();
-    let mut ancestor = vec![NONE; count];
+    let predecessors = Predecessors::of(snapshot, order, counted);
+    let mut semi: Vec<u32> = vec![0; count];
+    let mut links: Vec<Link> = (0..count as u32).map(|number| Link { ancestor: NONE, least: number }).collect();
     let mut way = Vec::new();
     for number in (1..count as u32).rev() {
-        let mut least = if order.is_orphan[number as usize] { 0 } else { order.parents[number as usize] };
+        let parent = order.parents[number as usize];
+        let mut least = if order.orphans.contains(&number) { 0 } else { parent };
         for &before in predecessors.of_number(number) {
             // One that comes later has been linked.
-            let best = if before < number {
-                before
-            } else {
-                semi[eval(before, &semi, &mut label, &mut ancestor, &mut way) as usize]
-            };
-            least = least.min(best);
+            least = least.min(if before < number { before } else { eval(before, &mut links, &mut way) });
         }
         semi[number as usize] = least;
-        ancestor[number as usize] = order.parents[number as usize];
+        links[number as usize] = Link { ancestor: parent, least };
     }
+    drop((predecessors, links));
     let mut immediate = order.parents.clone();
     for number in 1..count {
         let mut dominator = immediate[number];
@@ -297,21 +300,22 @@ fn immediate_dominators(order: &Order, edges: &Counted<'_>) -> Vec<u32> {
     immediate
 }
 
-/// The number with the least semidominator between this one and what is not linked yet. The way there becomes shorter.
-fn eval(number: u32, semi: &[u32], label: &mut [u32], ancestor: &mut [u32], way: &mut Vec<u32>) -> u32 {
+/// The least semidominator between a number and what is not linked yet. The way there becomes shorter.
+fn eval(number: u32, links: &mut [Link], way: &mut Vec<u32>) -> u32 {
     let mut at = number;
-    while ancestor[at as usize] != NONE && ancestor[ancestor[at as usize] as usize] != NONE {
+    let mut link = links[at as usize];
+    while link.ancestor != NONE && links[link.ancestor as usize].ancestor != NONE {
         way.push(at);
-        at = ancestor[at as usize];
+        at = link.ancestor;
+        link = links[at as usize];
     }
     while let Some(below) = way.pop() {
-        let above = ancestor[below as usize];
-        if semi[label[above as usize] as usize] < semi[label[below as usize] as usize] {
-            label[below as usize] = label[above as usize];
-        }
-        ancestor[below as usize] = ancestor[above as usize];
+        let low = &mut links[below as usize];
+        low.ancestor = link.ancestor;
+        low.least = low.least.min(link.least);
+        link = *low;
     }
-    label[number as usize]
+    link.least
 }
 
 /// For each number those of the nodes with an edge to it.
@@ -321,26 +325,32 @@ struct Predecessors {
 }
 
 impl Predecessors {
-    fn of(order: &Order, edges: &Counted<'_>) -> Predecessors {
-        let snapshot = edges.snapshot;
-        let each = |visit: &mut dyn FnMut(u32, u32)| {
-            for (number, &node) in order.nodes.iter().enumerate() {
-                for edge in snapshot.edge_range(node).filter(|&edge| edges.counts(node, edge)) {
-                    visit(number as u32, order.numbers[snapshot.edge_to[edge] as usize]);
+    fn of(snapshot: &Snapshot, order: &Order, counted: &[u32]) -> Predecessors {
+        // Where each edge leads, in the order of the numbers; looked up once.
+        let mut targets = Vec::with_capacity(counted.len());
+        let mut first = vec![0_u32; order.nodes.len() + 1];
+        for &node in &order.nodes {
+            for &to in &counted[snapshot.edge_range(node)] {
+                let number = if to == NONE { NONE } else { order.numbers[to as usize] };
+                targets.push(number);
+                if number != NONE {
+                    first[number as usize + 1] += 1;
                 }
             }
-        };
-        let mut first = vec![0_u32; order.nodes.len() + 1];
-        each(&mut |_, to| first[to as usize + 1] += 1);
+        }
         for at in 1..first.len() {
             first[at] += first[at - 1];
         }
         let mut next = first.clone();
         let mut numbers = vec![0; first[order.nodes.len()] as usize];
-        each(&mut |from, to| {
-            numbers[next[to as usize] as usize] = from;
-            next[to as usize] += 1;
-        });
+        let mut targets = targets.into_iter();
+        for (number, &node) in order.nodes.iter().enumerate() {
+            let edges = snapshot.edge_range(node).len();
+            for to in targets.by_ref().take(edges).filter(|&to| to != NONE) {
+                numbers[next[to as usize] as usize] = number as u32;
+                next[to as usize] += 1;
+            }
+        }
         Predecessors { first, numbers }
     }
 
