@@ -17,7 +17,7 @@ use super::record::{Record, Traits};
 use super::words::Words;
 use crate::buffer::DetachKey;
 use std::ptr::NonNull;
-use tumulus_heap::{Gc, Heap, Trace, Tracer};
+use tumulus_heap::{Describer, Gc, Heap, Native, Trace, Tracer};
 
 /// See the file's header.
 #[allow(clippy::struct_excessive_bools, reason = "they are independent of each other")]
@@ -38,6 +38,15 @@ impl Trace for BufferObject {
     const HAS_EDGES: bool = false;
 
     fn trace(&self, _: &mut Tracer<'_>) {}
+
+    fn describe(&self, describer: &mut Describer<'_>) {
+        describer.name(if self.is_shared { "SharedArrayBuffer" } else { "ArrayBuffer" });
+        if let Some(record) = self.record {
+            // A store that several buffers share is one node.
+            let (identity, bytes) = (record.id(), record.byte_length() as u64);
+            describer.native("backing_store", Native { name: "system / JSArrayBufferData", identity, bytes });
+        }
+    }
 }
 
 impl Drop for BufferObject {
