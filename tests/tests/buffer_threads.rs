@@ -70,7 +70,7 @@ fn no_operation_is_lost() {
         let mut heap = calm_heap();
         let array = view(&mut heap, kind, &store);
         let expected = TypedArray::with_length(&mut heap, kind, 2).unwrap();
-        let total = (threads * times) as i32;
+        let total = i32::try_from(threads * times).unwrap();
         for (index, total) in [(0, total), (1, -total)] {
             let total = if kind.is_big_int() { Element::BigInt(total.into()) } else { Element::Number(total.into()) };
             expected.set(&mut heap, index, total).unwrap();

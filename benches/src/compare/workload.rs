@@ -119,14 +119,13 @@ impl Workload {
             Workload::MarkTree => &[Target::TimesPeer(0.7, "gc-arena")],
             Workload::HalfDeadTree | Workload::HalfDeadRandom => &[Target::TimesPeer(0.35, "gc-arena")],
             Workload::ReadHot => &[Target::TimesPeer(1.35, "gc-arena")],
-            Workload::ReadCold => &[Target::TimesPeer(1.0, "gc-arena")],
+            Workload::ReadCold | Workload::WeakHandles => &[Target::TimesPeer(1.0, "gc-arena")],
             Workload::Memory => &[Target::AtMost(34.0)],
             Workload::Roots => &[Target::AtMost(6.0)],
             Workload::ScopePush => &[Target::AtMost(1.5)],
             Workload::EphemeronsReverse => &[Target::AtMost(10.0)],
             Workload::EphemeronsTwice => &[Target::AtMost(2.3)],
             Workload::EphemeronsOrdered => &[Target::AtMost(5.0)],
-            Workload::WeakHandles => &[Target::TimesPeer(1.0, "gc-arena")],
             Workload::WalkHot | Workload::Keep => &[],
         }
     }

@@ -163,7 +163,9 @@ pub fn join() {
     release();
 }
 
-/// Gives the memory of large blocks back to the system that are kept for the next who needs one.
+/// Gives the memory back to the system that is kept for the next who needs some.
+///
+/// Beyond a few dozen mebibytes the releaser does so by itself.
 ///
 /// ```
 /// tumulus_arraybuffer::release::trim();
@@ -200,7 +202,7 @@ pub(crate) fn notify() {
     }
 }
 
-/// Says that more large blocks are kept than should be.
+/// Says that more memory is kept than should be.
 pub(crate) fn want_trim() {
     if takes_work() {
         TRIM.store(true, Ordering::SeqCst);

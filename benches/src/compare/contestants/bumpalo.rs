@@ -32,12 +32,13 @@ pub fn entry(workload: Workload) -> Entry {
         Workload::ReadCold => Entry::Runs(|sizes| read::<5>(sizes.cold)),
         Workload::Memory => Entry::Runs(memory),
         Workload::HalfDeadTree | Workload::HalfDeadRandom => Entry::Absent("it frees everything or nothing"),
-        Workload::MarkRandom | Workload::MarkTree | Workload::Roots => Entry::Absent(NO_COLLECTOR),
+        Workload::MarkRandom | Workload::MarkTree | Workload::Roots | Workload::WeakHandles => {
+            Entry::Absent(NO_COLLECTOR)
+        }
         Workload::ScopePush | Workload::Keep => Entry::Absent(NO_SCOPES),
         Workload::EphemeronsReverse | Workload::EphemeronsTwice | Workload::EphemeronsOrdered => {
             Entry::Absent(NO_EPHEMERONS)
         }
-        Workload::WeakHandles => Entry::Absent(NO_COLLECTOR),
     }
 }
 

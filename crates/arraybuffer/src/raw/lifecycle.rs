@@ -11,8 +11,8 @@ use super::classes::{LARGEST, class_of};
 use super::mapping;
 use super::pool::IsZero;
 use super::record::{BUFFER, HOLDER, NOBODY, OUTSIDE, Parts, Record, Release, Traits};
-use super::records::{Wrapped, with_local, with_table};
-use super::{large, words};
+use super::records::{Local, Wrapped, with_local, with_table};
+use super::{chunk, large, pool, words};
 use crate::release;
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
@@ -141,7 +141,7 @@ pub(crate) unsafe fn begin_foreign(
     born: &'static Location<'static>,
 ) -> Result<&'static Record, (Foreign, Wrapped)> {
     let Foreign { data, bytes, .. } = foreign;
-    let (record, id) = with_local(|local| local.record());
+    let (record, id) = with_local(Local::record);
     if foreign.traits.has(Traits::RAW) && bytes > 0 {
         let first = with_table(|table| {
             let start = data.addr().get();
@@ -497,14 +497,16 @@ pub(crate) fn release_queue() -> u64 {
     panicked
 }
 
-/// Unmaps large blocks beyond what is kept for the next.
+/// Gives memory back beyond what is kept for the next.
 pub(crate) fn trim() {
     large::trim();
+    pool::trim_to(chunk::KEPT_BYTES);
 }
 
-/// Unmaps all large blocks that nobody uses.
+/// Gives all memory back that nobody uses, but for what threads have at hand.
 pub(crate) fn trim_all() {
     large::trim_to(0);
+    pool::trim_to(0);
 }
 
 /// Memory of the default allocator, for who wants it without a store.

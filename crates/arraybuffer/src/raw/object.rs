@@ -20,6 +20,7 @@ use std::ptr::NonNull;
 use tumulus_heap::{Gc, Heap, Trace, Tracer};
 
 /// See the file's header.
+#[allow(clippy::struct_excessive_bools, reason = "they are independent of each other")]
 pub(crate) struct BufferObject {
     record: Option<&'static Record>,
     data: NonNull<u8>,

@@ -22,7 +22,7 @@ use parking_lot::lock_api::{GuardNoSend, RawMutex as _};
 use std::cell::UnsafeCell;
 use std::panic::Location;
 use std::ptr::{self, NonNull};
-use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence};
+use std::sync::atomic::{AtomicPtr, AtomicU8, AtomicU64, AtomicUsize, Ordering, fence};
 use tumulus_heap::ExternalBytes;
 
 /// What `refs` counts a holder outside as, and a buffer in a heap.
@@ -40,7 +40,7 @@ pub(crate) type Release = Box<dyn FnOnce(NonNull<u8>, usize) + Send>;
 
 /// What a store is like.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Traits(u32);
+pub(crate) struct Traits(u8);
 
 impl Traits {
     pub(crate) const NONE: Traits = Traits(0);
@@ -74,8 +74,10 @@ pub(crate) struct Record {
     refs: AtomicU64,
     data: AtomicPtr<u8>,
     byte_length: AtomicUsize,
-    traits: AtomicU32,
+    traits: AtomicU8,
     lock: RawMutex,
+    /// Which of all records this is: see `records.rs`.
+    pub(super) number: u32,
     /// 0 while no store uses the record. The others below are consistent if it is the same before and after.
     id: AtomicU64,
     max_byte_length: AtomicUsize,
@@ -130,13 +132,14 @@ fn as_pointer(place: &'static Location<'static>) -> *mut Location<'static> {
 
 impl Record {
     /// A record that no store uses.
-    pub(super) const fn vacant() -> Record {
+    pub(super) const fn vacant(number: u32) -> Record {
         Record {
             refs: AtomicU64::new(0),
             data: AtomicPtr::new(ptr::null_mut()),
             byte_length: AtomicUsize::new(0),
-            traits: AtomicU32::new(0),
+            traits: AtomicU8::new(0),
             lock: RawMutex::INIT,
+            number,
             id: AtomicU64::new(0),
             max_byte_length: AtomicUsize::new(0),
             born: AtomicPtr::new(ptr::null_mut()),

@@ -188,6 +188,7 @@ fn to_uint32(number: f64) -> u32 {
 /// `half` goes by way of a 32-bit float, and would round twice. So that one is made odd where it is not exact: then it lies
 /// on the same side of every tie as the number.
 #[inline]
+#[allow(clippy::float_cmp, reason = "whether it is exact is the question")]
 fn to_float16(number: f64) -> f16 {
     let single = number as f32;
     if f64::from(single) == number || number.is_nan() {
@@ -222,6 +223,7 @@ pub enum Element {
 
 impl Element {
     /// `SameValueZero`: NaN equals itself, and zeros have no sign.
+    #[allow(clippy::float_cmp, reason = "the language compares exactly")]
     pub(crate) fn is_same(self, other: Element) -> bool {
         match (self, other) {
             (Element::Number(a), Element::Number(b)) => a == b || (a.is_nan() && b.is_nan()),

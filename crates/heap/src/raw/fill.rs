@@ -131,6 +131,7 @@ impl Store {
             (page, unsafe { Run::at(self.cage, page * PAGE_GRANULES + begin) })
         } else {
             let page = self.take_page(info, shape, owner)?;
+            self.spaces.list[owner as usize].tally.pages += 1;
             (page, Run::of_empty_page(page, shape.stride()))
         };
         let space = &mut self.spaces.list[owner as usize];
@@ -336,6 +337,8 @@ impl Store {
             unsafe { cell.add(HEADER_BYTES).cast().write(Outline { block: block.0, len }) };
             std::mem::forget(block);
             self.made_block_bytes += layout.size() as u64;
+            let space = usize::from(self.spaces.slot(vacancy.slot).space);
+            self.spaces.list[space].tally.made_block_bytes += layout.size() as u64;
             self.taken_bytes += layout.size() as u64;
             OUTLINE_LEN
         } else {
