@@ -4,10 +4,12 @@
 #[allow(unsafe_code, reason = "an allocator, and guards around its blocks")]
 mod accounting;
 mod externalized;
+pub mod faults;
 mod liveness;
 mod panics;
 #[allow(unsafe_code, reason = "bytes whose deleter is watched, freed by that deleter")]
 mod probe;
+pub mod zeal;
 
 pub use accounting::{AccountingAllocator, Fault, Life, Place};
 pub use externalized::ManuallyExternalizedBuffer;
