@@ -115,6 +115,14 @@ impl BufferObject {
         self.key = (key != DetachKey::default()).then(|| Box::new(key));
     }
 
+    /// Lets nobody write to the bytes any more: not through this object, nor through another one that is made of the store.
+    pub(crate) fn freeze(&mut self) {
+        self.is_immutable = true;
+        if let Some(record) = self.record {
+            record.make_read_only();
+        }
+    }
+
     /// The length; 0 when detached.
     #[inline]
     pub(crate) fn byte_length(&self) -> usize {
