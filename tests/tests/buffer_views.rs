@@ -196,11 +196,9 @@ fn a_source_may_shrink_the_target() {
 #[test]
 fn arrays_on_the_same_bytes_are_copied_as_if_apart() {
     let mut heap = calm_heap();
-    let array = bytes(&mut heap, &[1, 2, 3, 4, 0, 0, 0, 0]);
-    let buffer = match array.buffer(&heap) {
-        tumulus_arraybuffer::Buffer::Plain(buffer) => buffer,
-        tumulus_arraybuffer::Buffer::Shared(_) => unreachable!(),
-    };
+    let buffer = ArrayBuffer::new(&mut heap, 8).unwrap();
+    let array = view(&mut heap, ElementKind::Uint8, buffer, 0, None);
+    array.as_mut_slice::<u8>(&mut heap).unwrap()[..4].copy_from_slice(&[1, 2, 3, 4]);
     let shorts = view(&mut heap, ElementKind::Uint16, buffer, 0, Some(4));
     let first = array.subarray(&mut heap, 0.0, Some(4.0)).unwrap();
     shorts.set_from_array(&mut heap, first, 0.0).unwrap();
@@ -232,6 +230,7 @@ fn foreign_bytes_that_lie_askew_can_be_read_but_not_borrowed() {
     let mut heap = calm_heap();
     let data = Box::leak(Box::new([0_u64; 4]));
     let bytes = std::ptr::from_mut(data).cast::<u8>();
+    #[allow(clippy::cast_ptr_alignment, reason = "it was that of a box")]
     let free = |data: *mut u8, _: usize, (): ()| {
         // SAFETY: the box above.
         drop(unsafe { Box::from_raw(data.wrapping_sub(1).cast::<[u64; 4]>()) });
@@ -271,7 +270,7 @@ fn converted(kind: ElementKind, value: f64) -> f64 {
         if !value.is_finite() {
             return 0.0;
         }
-        let modulus = 2.0_f64.powi(bits);
+        let modulus = (1_u64 << bits) as f64;
         let rest = value.trunc().rem_euclid(modulus);
         if signed && rest >= modulus / 2.0 { rest - modulus } else { rest }
     };
@@ -293,6 +292,7 @@ proptest! {
     #![proptest_config(cases(200))]
 
     #[test]
+    #[allow(clippy::float_cmp, reason = "exact")]
     fn conversions_are_the_languages(value in prop_oneof![any::<f64>(), -1e6..1e6_f64, (-1e22..1e22_f64).prop_map(f64::trunc)]) {
         let mut heap = calm_heap();
         for kind in ElementKind::ALL.into_iter().filter(|kind| !kind.is_big_int() && *kind != ElementKind::Float16) {

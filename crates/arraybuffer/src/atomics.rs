@@ -72,7 +72,7 @@ pub struct Access {
 /// ```
 #[inline]
 pub fn access(heap: &Heap, array: TypedArray, index: u64) -> Result<Access, Error> {
-    validate(heap, array, index, "Atomics", |kind| kind.is_plain_integer(), "an array of integers")?;
+    validate(heap, array, index, "Atomics", ElementKind::is_plain_integer, "an array of integers")?;
     Ok(Access { array, index: index as usize })
 }
 

@@ -117,7 +117,7 @@ pub fn flush() {
     if state.id == Some(thread::current().id()) {
         return;
     }
-    if state.thread.is_none() {
+    if state.thread.is_none() && !state.stopping {
         drop(state);
         // Nobody is at it. What came in between is released as well.
         release();
@@ -128,7 +128,8 @@ pub fn flush() {
     state.wanted = state.wanted.max(target);
     MUST_WAKE.store(false, Ordering::SeqCst);
     WORK.notify_one();
-    while state.done < target && state.thread.is_some() {
+    // One that stops may be in the midst of a deleter.
+    while state.done < target && (state.thread.is_some() || state.stopping) {
         DONE.wait(&mut state);
     }
 }
@@ -147,6 +148,10 @@ pub fn join() {
         if state.id == Some(thread::current().id()) {
             return;
         }
+        // Somebody else may be at it already, whose request stands.
+        while state.stopping {
+            DONE.wait(&mut state);
+        }
         let thread = state.thread.take();
         state.stopping = thread.is_some();
         WORK.notify_one();
@@ -163,7 +168,9 @@ pub fn join() {
     release();
 }
 
-/// Gives the memory of large blocks back to the system that are kept for the next who needs one.
+/// Gives the memory back to the system that is kept for the next who needs some.
+///
+/// Beyond a few dozen mebibytes the releaser does so by itself.
 ///
 /// ```
 /// tumulus_arraybuffer::release::trim();
@@ -200,7 +207,7 @@ pub(crate) fn notify() {
     }
 }
 
-/// Says that more large blocks are kept than should be.
+/// Says that more memory is kept than should be.
 pub(crate) fn want_trim() {
     if takes_work() {
         TRIM.store(true, Ordering::SeqCst);

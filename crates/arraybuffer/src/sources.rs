@@ -99,6 +99,7 @@ impl Layout {
     }
 
     /// The length and the maximum, if they are possible at all.
+    #[inline]
     pub(crate) fn check(&self, operation: &'static str) -> Result<(usize, usize), Error> {
         let max_byte_length = self.max_byte_length.unwrap_or(self.byte_length);
         if self.byte_length > max_byte_length {
@@ -498,6 +499,12 @@ impl BackingStore {
     }
 }
 
+/// A pointer that was handed over, with what is behind it.
+struct Data(*mut u8);
+
+// SAFETY: whose it was has handed it over, to whichever thread.
+unsafe impl Send for Data {}
+
 /// # Safety
 ///
 /// As for [`BackingStore::from_raw`].
@@ -517,9 +524,6 @@ unsafe fn wrap<D: Send + 'static>(
         let (requested, max) = (bytes as u64, MAX_BYTE_LENGTH);
         return Err(Error::Length { operation: "BackingStore::from_raw", requested, max });
     }
-    struct Data(*mut u8);
-    // SAFETY: the caller has handed what is behind it over, to whichever thread.
-    unsafe impl Send for Data {}
     let original = Data(data);
     let release: Release = Box::new(move |_, _| {
         let original = original;

@@ -145,21 +145,18 @@ impl OpenAccount {
     pub(crate) fn new() -> OpenAccount {
         let mut retired = RETIRED.lock();
         let settled = retired.iter().rev().take(LOOK_AT).position(|account| account.balance() == 0);
-        let account = match settled {
-            Some(back) => {
-                let at = retired.len() - 1 - back;
-                retired.swap_remove(at)
-            }
-            None => {
-                // What is not settled yet makes room for others to be looked at the next time.
-                let turned = retired.len().min(LOOK_AT);
-                retired.rotate_right(turned);
-                Box::leak(Box::new(Account {
-                    owner: AtomicUsize::new(0),
-                    by_owner: AtomicIsize::new(0),
-                    by_others: AtomicIsize::new(0),
-                }))
-            }
+        let account = if let Some(back) = settled {
+            let at = retired.len() - 1 - back;
+            retired.swap_remove(at)
+        } else {
+            // What is not settled yet makes room for others to be looked at the next time.
+            let turned = retired.len().min(LOOK_AT);
+            retired.rotate_right(turned);
+            Box::leak(Box::new(Account {
+                owner: AtomicUsize::new(0),
+                by_owner: AtomicIsize::new(0),
+                by_others: AtomicIsize::new(0),
+            }))
         };
         account.owner.store(this_thread(), Ordering::Relaxed);
         OpenAccount(ExternalBytes { account })
@@ -264,7 +261,7 @@ impl Heap {
         self.external.0.change(change);
         if change > 0 {
             // As if so much had been allocated: what is due comes nearer.
-            self.pressure.due = self.pressure.due.saturating_sub(change as u64);
+            self.pressure.due = self.pressure.due.saturating_sub(change.cast_unsigned() as u64);
         }
     }
 

@@ -338,7 +338,9 @@ pub fn notify(heap: &Heap, array: TypedArray, index: u64, count: f64) -> Result<
         }
     }
     // They sleep until the lock is free anyway.
-    woken.iter().for_each(|waiter| _ = waiter.wakes.notify_one());
+    for waiter in &woken {
+        waiter.wakes.notify_one();
+    }
     Ok(woken.len())
 }
 

@@ -47,6 +47,6 @@ mod tests {
 
     #[test]
     fn all_are_aligned() {
-        assert!((0..COUNT).all(|class| size_of_class(class) % 16 == 0));
+        assert!((0..COUNT).all(|class| size_of_class(class).is_multiple_of(16)));
     }
 }

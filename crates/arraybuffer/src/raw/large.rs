@@ -169,7 +169,7 @@ mod tests {
     fn capacities_are_whole_grains_and_waste_little() {
         for bytes in [32 << 10, 100_000, 1 << 20, (1 << 20) + 1, 77 << 20] {
             let capacity = capacity(bytes).unwrap();
-            assert!(capacity >= bytes && capacity % mapping::GRAIN == 0);
+            assert!(capacity >= bytes && capacity.is_multiple_of(mapping::GRAIN));
             assert!(capacity <= bytes + (bytes / 8).max(mapping::GRAIN), "{bytes} {capacity}");
         }
         assert_eq!(capacity(usize::MAX), None);

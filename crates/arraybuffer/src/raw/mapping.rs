@@ -35,6 +35,26 @@ mod system {
         anonymous(bytes, ProtFlags::READ | ProtFlags::WRITE, MapFlags::PRIVATE)
     }
 
+    pub(in crate::raw) fn map_aligned(bytes: usize) -> Option<NonNull<u8>> {
+        let wide = map(bytes.checked_mul(2)?)?;
+        let before = wide.align_offset(bytes);
+        // SAFETY: the mapping is twice as long, and nothing refers into it; what is in front and behind goes back.
+        unsafe {
+            let start = wide.add(before);
+            for (part, length) in [(wide, before), (start.add(bytes), bytes - before)] {
+                if length > 0 {
+                    unmap(part, length);
+                }
+            }
+            Some(start)
+        }
+    }
+
+    pub(in crate::raw) unsafe fn unmap_aligned(start: NonNull<u8>, bytes: usize) {
+        // SAFETY: the caller's promise.
+        unsafe { unmap(start, bytes) }
+    }
+
     pub(in crate::raw) fn reserve(bytes: usize) -> Option<NonNull<u8>> {
         anonymous(bytes, ProtFlags::empty(), RESERVE)
     }
@@ -83,6 +103,17 @@ mod system {
         NonNull::new(unsafe { alloc_zeroed(layout(bytes)?) })
     }
 
+    pub(in crate::raw) fn map_aligned(bytes: usize) -> Option<NonNull<u8>> {
+        // SAFETY: mappings are at least a grain long.
+        NonNull::new(unsafe { alloc_zeroed(Layout::from_size_align(bytes, bytes).ok()?) })
+    }
+
+    pub(in crate::raw) unsafe fn unmap_aligned(start: NonNull<u8>, bytes: usize) {
+        let layout = Layout::from_size_align(bytes, bytes).expect("it was made with it");
+        // SAFETY: `map_aligned` allocated the range with this layout.
+        unsafe { dealloc(start.as_ptr(), layout) }
+    }
+
     pub(in crate::raw) fn reserve(bytes: usize) -> Option<NonNull<u8>> {
         map(bytes)
     }
@@ -106,6 +137,22 @@ mod system {
 pub(super) fn map(bytes: usize) -> Option<NonNull<u8>> {
     debug_assert!(bytes != 0 && bytes.is_multiple_of(GRAIN));
     system::map(bytes)
+}
+
+/// The same, at a multiple of the size, which is a power of two.
+pub(super) fn map_aligned(bytes: usize) -> Option<NonNull<u8>> {
+    debug_assert!(bytes.is_power_of_two() && bytes >= GRAIN);
+    system::map_aligned(bytes)
+}
+
+/// Gives a mapping back that was made by [`map_aligned`].
+///
+/// # Safety
+///
+/// It has this size, and nothing refers into it.
+pub(super) unsafe fn unmap_aligned(start: NonNull<u8>, bytes: usize) {
+    // SAFETY: the caller's promise.
+    unsafe { system::unmap_aligned(start, bytes) }
 }
 
 /// Reserves addresses for `bytes`, which may be touched only where they were committed.
@@ -171,6 +218,17 @@ mod tests {
             start.add(GRAIN).write(1);
             assert_eq!(start.add(2 * GRAIN - 1).read(), 0);
             unmap(start, 16 * GRAIN);
+        }
+    }
+
+    #[test]
+    fn chunks_are_aligned() {
+        let start = map_aligned(16 * GRAIN).unwrap();
+        assert!(start.addr().get().is_multiple_of(16 * GRAIN));
+        // SAFETY: inside of the mapping, to which nothing else refers.
+        unsafe {
+            start.add(16 * GRAIN - 1).write(1);
+            unmap_aligned(start, 16 * GRAIN);
         }
     }
 

@@ -3,7 +3,7 @@
 //! | file | what is there |
 //! |---|---|
 //! | `mapping.rs` | memory from the operating system |
-//! | `classes.rs`, `pool.rs`, `large.rs` | the default allocator |
+//! | `classes.rs`, `pool.rs`, `chunk.rs`, `large.rs` | the default allocator |
 //! | `record.rs` | what is known of a store, and the invariants R1 to R6 |
 //! | `records.rs` | the table of all records, and what a thread has at hand |
 //! | `lifecycle.rs` | how stores begin, change their size, and end |
@@ -15,6 +15,7 @@
 //! What these export is safe, but for what says in its `# Safety` section what it needs.
 
 mod cast;
+mod chunk;
 mod classes;
 mod exit;
 mod large;

@@ -1,22 +1,19 @@
-//! Small blocks: recycled from lists by size, one list for each thread in front of one for all.
+//! Small blocks: recycled by size, with a list for each thread in front of a depot for all.
 //!
 //! A thread takes and returns blocks without a lock. Only when its list of a size is empty, or too long, it exchanges a batch
-//! with the depot of that size. Blocks come from mappings that are carved up and never given back: what a program used at
-//! once, it will use again.
+//! with the depot of that size, which keeps the free blocks in chunks, by address (`chunk.rs`).
 //!
 //! Invariants:
 //!
-//! - **P1.** A block is on one list, or in one run that is not carved up yet, or handed out; never two of these.
+//! - **P1.** A block is on a thread's list, or in a run that is not carved up yet, or free in its chunk, or handed out; never
+//!   two of these.
 //! - **P2.** Blocks of a run that is not carved up read as zero.
 //! - **P3.** All bytes of a block are initialised, as those of a mapping are, and what is written to them later.
 
+use super::chunk::Depot;
 use super::classes::{COUNT, size_of_class};
-use super::mapping;
 use parking_lot::Mutex;
 use std::ptr::NonNull;
-
-/// What is mapped at once.
-const CHUNK: usize = if cfg!(miri) { 64 << 10 } else { 1 << 20 };
 
 /// A block that nobody uses.
 #[derive(Debug)]
@@ -27,9 +24,9 @@ unsafe impl Send for Block {}
 
 /// Blocks side by side that were never handed out.
 #[derive(Debug)]
-struct Run {
-    next: Block,
-    left: usize,
+pub(super) struct Run {
+    pub(super) next: Block,
+    pub(super) left: usize,
 }
 
 impl Run {
@@ -44,26 +41,34 @@ impl Run {
         block
     }
 
-    /// The first `count` blocks, or all.
-    fn split(&mut self, class: usize, count: usize) -> Run {
-        let count = count.min(self.left);
-        let first = Run { next: Block(self.next.0), left: count };
-        self.left -= count;
-        // SAFETY: inside of the run's mapping, or one past its end.
-        self.next = Block(unsafe { self.next.0.add(count * size_of_class(class)) });
-        first
+    /// None.
+    const EMPTY: Run = Run { next: Block(NonNull::dangling()), left: 0 };
+}
+
+static DEPOTS: [Mutex<Depot>; COUNT] = [const { Mutex::new(Depot::new()) }; COUNT];
+
+/// Gives the memory of chunks back in which all is free, until at most `bytes` of these are kept.
+pub(super) fn trim_to(bytes: usize) {
+    for (class, depot) in DEPOTS.iter().enumerate() {
+        depot.lock().trim_to(class, bytes);
     }
 }
 
-/// The list of one size that all threads share.
-struct Depot {
-    batches: Vec<Vec<Block>>,
-    chunk: Run,
+/// Fetches a block that will be written to before long, or its beginning.
+#[inline]
+fn prefetch(block: NonNull<u8>, bytes: usize) {
+    #[cfg(all(target_arch = "x86_64", not(miri)))]
+    for line in (0..bytes.min(PREFETCHED)).step_by(64) {
+        use std::arch::x86_64::{_MM_HINT_ET0, _mm_prefetch};
+        // SAFETY: a hint, of an address inside of the block.
+        unsafe { _mm_prefetch::<_MM_HINT_ET0>(block.as_ptr().add(line).cast()) }
+    }
+    #[cfg(not(all(target_arch = "x86_64", not(miri))))]
+    let _ = (block, bytes);
 }
 
-static DEPOTS: [Mutex<Depot>; COUNT] =
-    [const { Mutex::new(Depot { batches: Vec::new(), chunk: Run { next: Block(NonNull::dangling()), left: 0 } }) };
-        COUNT];
+/// How much of the next block is fetched.
+const PREFETCHED: usize = 1024;
 
 /// How many blocks are exchanged with the depot at once.
 const fn batch(class: usize) -> usize {
@@ -80,13 +85,16 @@ pub(super) struct Magazine {
 
 impl Magazine {
     pub(super) const fn new() -> Magazine {
-        Magazine { blocks: Vec::new(), run: Run { next: Block(NonNull::dangling()), left: 0 } }
+        Magazine { blocks: Vec::new(), run: Run::EMPTY }
     }
 
     /// A block, and whether it is known to be zero; `None` when the system has no memory.
     #[inline]
     pub(super) fn take(&mut self, class: usize) -> Option<(NonNull<u8>, IsZero)> {
         if let Some(block) = self.blocks.pop() {
+            if let Some(next) = self.blocks.last() {
+                prefetch(next.0, size_of_class(class));
+            }
             return Some((block.0, IsZero::Unknown));
         }
         if self.run.left > 0 {
@@ -99,18 +107,11 @@ impl Magazine {
     #[inline(never)]
     fn refill(&mut self, class: usize) -> Option<(NonNull<u8>, IsZero)> {
         let mut depot = DEPOTS[class].lock();
-        if let Some(batch) = depot.batches.pop() {
-            drop(depot);
-            self.blocks = batch;
-            // A collection frees blocks in the order of their addresses, and in that order they are written to most quickly.
-            self.blocks.reverse();
-            let block = self.blocks.pop().expect("no batch is empty");
+        depot.take(class, batch(class), &mut self.blocks);
+        if let Some(block) = self.blocks.pop() {
             return Some((block.0, IsZero::Unknown));
         }
-        if depot.chunk.left == 0 {
-            depot.chunk = Run { next: Block(mapping::map(CHUNK)?), left: CHUNK / size_of_class(class) };
-        }
-        self.run = depot.chunk.split(class, batch(class));
+        self.run = depot.take_new(class, batch(class))?;
         Some((self.run.take(class), IsZero::Known))
     }
 
@@ -127,18 +128,20 @@ impl Magazine {
     #[inline(never)]
     fn send_batch(&mut self, class: usize) {
         let kept = self.blocks.len() - batch(class);
-        let sent = self.blocks.split_off(kept);
-        DEPOTS[class].lock().batches.push(sent);
+        // The oldest go; what was used last is in the cache.
+        let sent = self.blocks.len() - kept;
+        if DEPOTS[class].lock().put(class, self.blocks.drain(..sent)) {
+            crate::release::want_trim();
+        }
     }
 
     /// Gives everything to the depot.
     pub(super) fn empty(&mut self, class: usize) {
-        let mut sent = std::mem::take(&mut self.blocks);
         while self.run.left > 0 {
-            sent.push(Block(self.run.take(class)));
+            self.blocks.push(Block(self.run.take(class)));
         }
-        if !sent.is_empty() {
-            DEPOTS[class].lock().batches.push(sent);
+        if !self.blocks.is_empty() {
+            DEPOTS[class].lock().put(class, self.blocks.drain(..));
         }
     }
 }

@@ -1,7 +1,8 @@
 //! The table of all records, and what each thread keeps at hand: vacant records, ids and small blocks.
 //!
-//! The table is a slot map of slabs of records. A thread takes vacant records from it many at a time, so that a store that is
-//! made and released costs no lock; and as records stay in the table whoever uses them, the table always knows every store.
+//! The table is a slot map of slabs of records. A thread takes the vacant records of a slab from it at once, so that a store
+//! that is made and released costs no lock; and as records stay in the table whoever uses them, the table always knows every
+//! store. Which records of a slab are vacant is a bit for each, so that they are handed out in the order of their addresses.
 
 use super::classes::COUNT;
 use super::pool::Magazine;
@@ -14,19 +15,28 @@ use std::ops::Range;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Records that are made at once, and that a thread takes at once.
+/// Records that are made at once: as many as a word has bits.
 const SLAB: usize = 64;
 
 slotmap::new_key_type! {
     struct SlabKey;
 }
 
+/// Records side by side.
+struct Slab {
+    records: &'static [Record; SLAB],
+    /// A bit for each that no thread has at hand, and no store uses.
+    vacant: u64,
+}
+
 /// See the file's header.
 #[derive(Default)]
 pub(crate) struct Table {
-    slabs: SlotMap<SlabKey, &'static [Record; SLAB]>,
-    /// Vacant ones that no thread has at hand.
-    vacant: Vec<&'static Record>,
+    slabs: SlotMap<SlabKey, Slab>,
+    /// By the numbers of their records, divided by [`SLAB`].
+    keys: Vec<SlabKey>,
+    /// Those with vacant records.
+    roomy: Vec<SlabKey>,
     /// Raw pointers that were wrapped: where each range begins, how long it is, and whose it is.
     pub(crate) wrapped: BTreeMap<usize, Wrapped>,
 }
@@ -49,18 +59,37 @@ pub(crate) fn with_table<R>(look: impl FnOnce(&mut Table) -> R) -> R {
 impl Table {
     /// All records, vacant ones among them.
     pub(crate) fn records(&self) -> impl Iterator<Item = &'static Record> {
-        self.slabs.values().flat_map(|slab| slab.iter())
+        self.slabs.values().flat_map(|slab| slab.records.iter())
     }
 
+    /// Takes all vacant records of a slab, the one with the lowest address last.
     fn take(&mut self, into: &mut Vec<&'static Record>) {
-        if self.vacant.is_empty() {
-            let slab: &'static [Record; SLAB] = Box::leak(Box::new([const { Record::vacant() }; SLAB]));
-            self.slabs.insert(slab);
-            into.extend(slab);
-        } else {
-            let kept = self.vacant.len().saturating_sub(SLAB);
-            // In the order in which they were released, which is that of their addresses after a collection.
-            into.extend(self.vacant.drain(kept..).rev());
+        let key = self.roomy.pop().unwrap_or_else(|| self.add_slab());
+        let slab = &mut self.slabs[key];
+        let vacant = std::mem::take(&mut slab.vacant);
+        into.extend(
+            slab.records.iter().enumerate().rev().filter(|(at, _)| vacant >> at & 1 == 1).map(|(_, record)| record),
+        );
+    }
+
+    fn add_slab(&mut self) -> SlabKey {
+        let first = u32::try_from(self.keys.len() * SLAB).expect("2^32 stores at once are more than memory holds");
+        let records = Box::leak(Box::new(std::array::from_fn(|at| Record::vacant(first + at as u32))));
+        let key = self.slabs.insert(Slab { records, vacant: u64::MAX });
+        self.keys.push(key);
+        key
+    }
+
+    /// Takes records back that are vacant.
+    fn put(&mut self, records: impl Iterator<Item = &'static Record>) {
+        for record in records {
+            let number = record.number as usize;
+            let key = self.keys[number / SLAB];
+            let vacant = &mut self.slabs[key].vacant;
+            if *vacant == 0 {
+                self.roomy.push(key);
+            }
+            *vacant |= 1 << (number % SLAB);
         }
     }
 }
@@ -114,14 +143,15 @@ impl Local {
     #[cold]
     #[inline(never)]
     fn send_records(&mut self) {
-        TABLE.lock().vacant.extend(self.vacant.drain(SLAB..));
+        // The oldest go; what was used last is in the cache.
+        TABLE.lock().put(self.vacant.drain(..3 * SLAB));
     }
 }
 
 impl Drop for Local {
     fn drop(&mut self) {
         if !self.vacant.is_empty() {
-            TABLE.lock().vacant.append(&mut self.vacant);
+            TABLE.lock().put(self.vacant.drain(..));
         }
         for (class, magazine) in self.magazines.iter_mut().enumerate() {
             magazine.empty(class);
@@ -137,8 +167,14 @@ pub(super) fn with_local<R>(action: impl FnOnce(&mut Local) -> R) -> R {
     let done = LOCAL.try_with(|local| action.take().map(|action| action(&mut local.borrow_mut())));
     match (done, action) {
         (Ok(Some(result)), _) => result,
-        // The thread ends: take something from the table, and give it back at once.
-        (_, Some(action)) => action(&mut Local::new()),
+        (_, Some(action)) => without_local(action),
         (_, None) => unreachable!("it ran, and has a result"),
     }
+}
+
+/// The same while the thread ends: takes something from the table, and gives it back at once.
+#[cold]
+#[inline(never)]
+fn without_local<R>(action: impl FnOnce(&mut Local) -> R) -> R {
+    action(&mut Local::new())
 }

@@ -151,7 +151,7 @@ impl TypedArray {
     ) -> Result<Progress, Error> {
         let extent = self.bytes_to_write(heap, "setFromBase64")?;
         let decoded = decode_base64(text, alphabet, last_chunk, extent.length);
-        write(heap, &extent, decoded, "setFromBase64")
+        write(heap, &extent, &decoded, "setFromBase64")
     }
 
     /// Writes the bytes of hexadecimal text to the beginning of the array, as many as fit.
@@ -171,7 +171,7 @@ impl TypedArray {
     pub fn set_from_hex(self, heap: &mut Heap, text: &str) -> Result<Progress, Error> {
         let extent = self.bytes_to_write(heap, "setFromHex")?;
         let decoded = decode_hex(text, extent.length);
-        write(heap, &extent, decoded, "setFromHex")
+        write(heap, &extent, &decoded, "setFromHex")
     }
 
     /// A new `Uint8Array` with the bytes of base64 text.
@@ -258,7 +258,7 @@ struct Decoded {
     problem: Option<(&'static str, usize)>,
 }
 
-fn write(heap: &mut Heap, extent: &Extent, decoded: Decoded, operation: &'static str) -> Result<Progress, Error> {
+fn write(heap: &mut Heap, extent: &Extent, decoded: &Decoded, operation: &'static str) -> Result<Progress, Error> {
     heap.get_mut(extent.buffer).bytes_mut().copy_from(extent.start, &decoded.bytes);
     match decoded.problem {
         Some((problem, position)) => Err(Error::Syntax { operation, problem, position }),

@@ -4,7 +4,7 @@ use crate::alloc::alloc_failed;
 use crate::error::AllocError;
 use crate::heap::Heap;
 use crate::raw::{AnyGc, Gc};
-use crate::trace::{Trace, Tracer};
+use crate::trace::{Describer, Trace, Tracer};
 use crate::weak::WeakKey;
 use crate::weak::table::Table;
 use std::fmt;
@@ -250,7 +250,7 @@ impl<K: WeakKey, V: Trace + 'static> Gc<EphemeronMap<K, V>> {
     /// ```
     #[track_caller]
     pub fn capacity(self, heap: &Heap) -> usize {
-        heap.get(self).table.capacity(heap)
+        heap.get(self).table.capacity()
     }
 
     /// Moves the entries to a place that is as large as they need, if that is smaller. A map that has become much emptier does
@@ -287,9 +287,7 @@ impl Heap {
     /// Panics if a handle that should be a key is stale.
     #[track_caller]
     pub(super) fn assert_key(&self, key: AnyGc) {
-        if !self.contains(key) {
-            panic!("{}", self.store.stale(key.handle(), "key"));
-        }
+        assert!(self.contains(key), "{}", self.store.stale(key.handle(), "key"));
     }
 }
 
@@ -303,6 +301,10 @@ impl<K: WeakKey, V: Trace + 'static> Default for EphemeronMap<K, V> {
 impl<K, V: Trace + 'static> Trace for EphemeronMap<K, V> {
     fn trace(&self, tracer: &mut Tracer<'_>) {
         self.table.trace(tracer);
+    }
+
+    fn describe(&self, describer: &mut Describer<'_>) {
+        describer.field("table", &self.table);
     }
 }
 

@@ -8,7 +8,7 @@
 //! | [`FinalizationRegistry`] | values that are handed out when an object has died | `registry.rs` |
 //! | [`Heap::on_death`](crate::Heap::on_death) | the same for numbers, without an object of its own | `deaths.rs` |
 //!
-//! All of it is in terms of tables in the heap, `table.rs` and `watched.rs`, which are slices whose elements tell the collector
+//! All of it is in terms of tables in the heap, `table.rs` (on `row.rs`) and `watched.rs`, which are slices whose elements tell the collector
 //! of a key. How that marks them is in `raw/ephemerons.rs`, and how what has died leaves them in `raw/prune.rs`. None of
 //! these files contains unsafe code, and none of the program's code runs in a collection on their behalf, but for the
 //! `Trace` and the `Drop` of the values in them.
@@ -19,6 +19,7 @@ mod handle;
 mod kept;
 mod key;
 mod registry;
+mod row;
 mod table;
 mod watched;
 mod weak_set;
@@ -30,7 +31,7 @@ pub use key::WeakKey;
 pub use registry::{FinalizationRegistry, RegisterError};
 pub use weak_set::WeakSet;
 
-use crate::raw::Gc;
+use crate::raw::{AnyGc, Gc};
 use crate::trace::{Trace, Tracer};
 use kept::HandleSet;
 
@@ -50,6 +51,16 @@ impl Kept {
         self.job.handles().iter().for_each(|&handle| tracer.any_edge(handle));
         self.upgraded.handles().iter().for_each(|&handle| tracer.any_edge(handle));
         self.deaths.trace(tracer);
+    }
+
+    /// What is kept to the end of a job, and to that of a collection.
+    pub(crate) fn alive(&self) -> impl Iterator<Item = &[AnyGc]> {
+        [self.job.handles(), self.upgraded.handles()].into_iter()
+    }
+
+    /// The registry of [`Heap::on_death`](crate::Heap::on_death), if it was called.
+    pub(crate) fn registry(&self) -> Option<AnyGc> {
+        self.deaths.map(Gc::erase)
     }
 
     /// Lets go of what was kept for one collection: marking is complete, or begins anew.
