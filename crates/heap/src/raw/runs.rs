@@ -104,7 +104,8 @@ pub(super) enum Room {
     Some,
 }
 
-const _: () = assert!(PAGE_GRANULES <= u16::MAX as u32);
+// A link leaves the highest bit clear, which is that of the remembered: to clear it in a free cell changes no link.
+const _: () = assert!(PAGE_GRANULES <= 1 << 15);
 
 #[cfg(test)]
 mod tests {

@@ -128,7 +128,7 @@ impl Waiting {
             return;
         };
         let wait = Wait { key, holder, element, next: *head };
-        let number = self.first.checked_add(self.len as u32).filter(|&number| number < u32::MAX);
+        let number = self.first.checked_add(self.len as u32).filter(|&number| number < u32::MAX - 1);
         if let Some(number) = number
             && self.push(wait)
         {
