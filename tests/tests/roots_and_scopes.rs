@@ -1,6 +1,7 @@
 //! What keeps an object alive: roots, in whatever order they come and go, open scopes, and what a safepoint is given.
 
 use std::collections::HashSet;
+use std::ops::ControlFlow;
 use tumulus_heap::{Gc, Heap, Root, RootError, Trace};
 use tumulus_tests::{Ledger, Token, expect_sound, panic_words, scaled};
 
@@ -269,4 +270,69 @@ fn a_failed_allocation_leaves_no_temporary() {
         assert!(heap.try_alloc_slice(&[0_u8; 10_000]).is_err());
         assert_eq!(heap.statistics().temporaries, 0);
     });
+}
+
+#[test]
+fn a_loop_of_scopes_keeps_the_state_of_one_turn_only() {
+    const TURNS: usize = scaled(10_000, 50);
+    let mut heap = Heap::new();
+    let (first, other) = heap.scope(|heap| {
+        let other = heap.alloc(u32::MAX);
+        let zero = heap.alloc(0);
+        let last = heap.scope_loop(zero, |heap, number: Gc<usize>| {
+            let lost = heap.alloc(7);
+            heap.collect(&()); // `number` is kept by the turn, though nobody else refers to it
+            assert!(heap.contains(lost));
+            // `other`, `zero`, the number of the turn before, the one of this turn, and `lost`.
+            assert!(heap.statistics().live_objects <= 4, "{}", heap.statistics().live_objects);
+            let next = heap[number] + 1;
+            let next = heap.alloc(next);
+            if heap[next] < TURNS { ControlFlow::Continue(next) } else { ControlFlow::Break(next) }
+        });
+        heap.collect(&());
+        assert_eq!(heap[last], TURNS); // handed outward
+        (last, other)
+    });
+    assert_eq!((heap[first], heap[other]), (TURNS, u32::MAX));
+    heap.collect(&());
+    assert_eq!(heap.statistics().live_objects, 0);
+    expect_sound(&heap);
+}
+
+#[test]
+fn a_loop_of_scopes_that_panics_ends_its_scope() {
+    let mut heap = Heap::new();
+    let words = panic_words(|| {
+        heap.scope_loop(0, |heap, turn| {
+            heap.alloc(turn);
+            assert!(turn < 3, "enough");
+            ControlFlow::<(), u32>::Continue(turn + 1)
+        });
+    });
+    assert!(words.contains("enough"));
+    heap.collect(&());
+    assert_eq!(heap.statistics().live_objects, 0);
+    let number = heap.alloc(1_u8);
+    let words = panic_words(|| heap.keep_all(Some(number)));
+    assert!(words.contains("outside of any scope"), "{words}");
+}
+
+#[test]
+fn keep_all_keeps_what_a_value_refers_to() {
+    let mut heap = Heap::new();
+    let holder: Gc<Vec<Gc<u8>>> = heap.alloc(Vec::new());
+    heap.collect(&holder);
+    let numbers = [heap.alloc(1), heap.alloc(2)];
+    heap.get_mut(holder).extend(numbers);
+    heap.scope(|heap| {
+        let taken = std::mem::take(heap.get_mut(holder));
+        let taken = heap.keep_all(taken);
+        heap.collect(&holder);
+        assert_eq!((heap[taken[0]], heap[taken[1]]), (1, 2));
+    });
+    heap.collect(&holder);
+    assert!(!heap.contains(numbers[0]));
+    let words = panic_words(|| heap.scope(|heap| heap.keep_all(Some(numbers[1]))));
+    assert!(words.contains("Option"), "{words}");
+    expect_sound(&heap);
 }

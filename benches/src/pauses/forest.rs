@@ -1,7 +1,7 @@
 //! The workloads of trees: some are alive, and one after the other is replaced.
 //!
-//! A tree is complete and of depth 6 or 7, at random: 127 or 255 nodes of two links and a number, 24 bytes. A table
-//! holds the trees that are alive.
+//! A tree is balanced and of depth 6 or 7: 64 to 190 nodes, at random, of two links and a number, 24 bytes. A table holds
+//! the trees that are alive.
 
 use std::time::Duration;
 
@@ -9,16 +9,19 @@ use super::measure::Measurement;
 use super::random::Random;
 use super::watch::Watch;
 use super::workload::{Churn, Sizes};
-use crate::trees::complete_nodes;
 
 /// The idle time after each frame: an eighth of what 60 frames a second have.
 pub const IDLE: Duration = Duration::from_millis(2);
 
+/// The nodes of the smallest tree, and of the largest.
+const SMALLEST: u32 = 64;
+const LARGEST: u32 = 190;
+
 /// A table of trees, in a contestant's hands.
 pub trait Forest {
-    /// Builds a tree of that depth with `value` in each node and puts it in the place of another, then lets the
+    /// Builds a tree of so many nodes with `value` in each of them and puts it in the place of another, then lets the
     /// collector do what is due.
-    fn replace(&mut self, place: usize, depth: u32, value: u32, watch: &mut Watch);
+    fn replace(&mut self, place: usize, nodes: u64, value: u32, watch: &mut Watch);
 
     /// Lets the collector use time that is left; for those that cannot be told, nothing.
     fn idle(&mut self, _budget: Duration, _watch: &mut Watch) {}
@@ -55,10 +58,10 @@ impl<F: Forest> Planter<F> {
     }
 
     fn plant(&mut self, place: u32, watch: &mut Watch) {
-        let depth = 6 + self.random.below(2);
+        let nodes = u64::from(SMALLEST + self.random.below(LARGEST + 1 - SMALLEST));
         self.planted += 1;
-        self.nodes += complete_nodes(depth);
-        self.forest.replace(place as usize, depth, self.planted, watch);
+        self.nodes += nodes;
+        self.forest.replace(place as usize, nodes, self.planted, watch);
     }
 
     fn replace_any(&mut self, watch: &mut Watch) {

@@ -137,7 +137,7 @@ pub(crate) struct Meter {
 }
 
 /// How much work is done between two looks at the clock: some microseconds.
-pub(crate) const BETWEEN_LOOKS: u64 = 1_000;
+pub(crate) const BETWEEN_LOOKS: u64 = 500;
 
 impl Meter {
     pub(crate) fn start(budget: Budget) -> Meter {

@@ -12,6 +12,8 @@ use crate::limit::Pressure;
 use crate::raw::{AnyGc, Gc, NotDisjoint, Object, RootTable, Store, TypeInfo};
 use crate::schedule::Schedule;
 use crate::scope::Temporaries;
+use crate::snapshot::Ids;
+use crate::weak::Kept;
 use crate::zeal::Zeal;
 use std::any::type_name;
 use std::fmt;
@@ -94,10 +96,12 @@ pub struct Heap {
     pub(crate) store: Store,
     pub(crate) pressure: Pressure,
     pub(crate) temporaries: Temporaries,
+    pub(crate) kept: Kept,
     pub(crate) roots: Rc<RootTable>,
     pub(crate) schedule: Schedule,
     pub(crate) accounts: Accounts,
     pub(crate) listener: Listener,
+    pub(crate) ids: Ids,
     pub(crate) zeal: Zeal,
     pub(crate) id: HeapId,
     /// Behind `store`: objects that are dropped with it take their bytes off.

@@ -11,6 +11,7 @@ mod events;
 mod external;
 mod heap;
 mod limit;
+mod log;
 mod native;
 mod options;
 mod raw;
@@ -18,9 +19,11 @@ mod roots;
 mod schedule;
 mod scope;
 mod slices;
+mod snapshot;
 mod stats;
 mod trace;
 mod verify;
+mod weak;
 mod zeal;
 
 pub use budget::{Budget, Progress};
@@ -31,15 +34,20 @@ pub use events::{Event, Kind, Reason};
 pub use external::{ExternalBytes, HeapId};
 pub use heap::Heap;
 pub use limit::NearLimit;
+pub use log::LogFormat;
 pub use native::NativeFn;
 pub use options::ParseOptionsError;
 pub use raw::{AnyGc, Gc, Object};
 pub use roots::Root;
-pub use stats::Statistics;
-pub use trace::{Trace, Tracer};
+pub use snapshot::SnapshotSummary;
+pub use stats::{
+    CollectionStatistics, CollectionTotals, Pauses, SpaceStatistics, Statistics, Timing, TypeStatistics, V8Statistics,
+};
+pub use trace::{Describer, Native, NodeKind, Trace, Tracer};
 #[cfg(feature = "derive")]
 pub use tumulus_heap_derive::Trace;
 pub use verify::{Flaw, VerifyError};
+pub use weak::{EphemeronMap, FinalizationRegistry, RegisterError, Weak, WeakKey, WeakRef, WeakSet};
 pub use zeal::{ParseZealError, Zeal};
 
 /// Hooks for this project's own tests of what cannot be reached in reasonable time. Not part of the interface.

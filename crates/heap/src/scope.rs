@@ -5,7 +5,9 @@
 
 use crate::heap::Heap;
 use crate::raw::{AnyGc, Gc, Object};
-use crate::trace::{Trace, Tracer};
+use crate::trace::{Each, Trace, Tracer};
+use std::any::type_name;
+use std::ops::ControlFlow;
 
 /// The temporaries of all open scopes.
 #[derive(Debug, Default)]
@@ -109,17 +111,73 @@ impl Heap {
         let scope = OpenScope { heap: self, begin };
         let result = body(scope.heap);
         drop(scope);
-        if R::HAS_EDGES && self.temporaries.open_scopes != 0 {
+        self.note_all(&result);
+        result
+    }
+
+    /// Runs `body` again and again, each turn in a scope that keeps what the turn was given, until it breaks.
+    ///
+    /// This is for loops whose turns hand something on: the trampoline of an evaluator with tail calls, a loop that
+    /// folds. What a turn allocated is let go when it ends, except for what its state refers to: that is kept through the
+    /// next turn. With a plain [`scope`](Heap::scope) in a loop each result would stay on the list of the scope around the
+    /// loop, so that a million turns would keep a million objects.
+    ///
+    /// What `body` breaks with is handed outward, as the result of a scope is. If it panics, the scope ends.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::ops::ControlFlow;
+    /// use tumulus_heap::{Gc, Heap};
+    ///
+    /// let mut heap = Heap::builder().limit(256 << 10).build();
+    /// let zero: Gc<u64> = heap.alloc(0);
+    /// let last = heap.scope_loop(zero, |heap, number| {
+    ///     heap.safepoint(&());
+    ///     let next = heap[number] + 1;
+    ///     let next = heap.alloc(next);
+    ///     if heap[next] == 100_000 { ControlFlow::Break(next) } else { ControlFlow::Continue(next) }
+    /// });
+    /// assert_eq!(heap[last], 100_000);
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If the list of temporaries cannot grow to take the handles of a state or of the result.
+    pub fn scope_loop<S: Trace, R: Trace>(
+        &mut self,
+        mut state: S,
+        mut body: impl FnMut(&mut Heap, S) -> ControlFlow<R, S>,
+    ) -> R {
+        let begin = self.temporaries.handles.len();
+        self.temporaries.open_scopes += 1;
+        let scope = OpenScope { heap: self, begin };
+        let result = loop {
+            scope.heap.note_all(&state);
+            match body(scope.heap, state) {
+                ControlFlow::Break(result) => break result,
+                ControlFlow::Continue(next) => state = next,
+            }
+            scope.heap.temporaries.handles.truncate(begin);
+        };
+        drop(scope);
+        self.note_all(&result);
+        result
+    }
+
+    /// Puts the handles in a value on the list, if a scope is open.
+    #[inline]
+    fn note_all<T: Trace>(&mut self, value: &T) {
+        if T::HAS_EDGES && self.temporaries.open_scopes != 0 {
             let Heap { store, temporaries, .. } = self;
-            result.trace(&mut Tracer::visiting(&mut |handle| {
+            value.trace(&mut Tracer::visiting(&mut Each(|handle: AnyGc| {
                 // A stale handle is a matter for whoever uses it.
                 if store.contains(handle.handle()) {
                     assert!(temporaries.has_room(), "no memory for the temporaries of a scope");
                     temporaries.note(handle);
                 }
-            }));
+            })));
         }
-        result
     }
 
     /// Keeps the object of a handle alive to the end of the innermost open scope, and gives the handle back.
@@ -158,5 +216,57 @@ impl Heap {
         assert!(self.temporaries.has_room(), "no memory for the temporaries of a scope");
         self.temporaries.note(gc.erase());
         gc
+    }
+
+    /// Keeps every object that a value refers to alive to the end of the innermost open scope, and gives the value back.
+    ///
+    /// As [`keep`](Heap::keep), for a value that is an enum or a struct with handles in it, such as a guest's.
+    ///
+    /// # Panics
+    ///
+    /// If no scope is open, if one of the objects is not alive, or if the list of temporaries cannot grow.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tumulus_heap::{Gc, Heap, Trace};
+    ///
+    /// #[derive(Copy, Clone, Trace)]
+    /// enum Value { Number(f64), Text(Gc<str>) }
+    ///
+    /// let mut heap = Heap::new();
+    /// let word = heap.alloc_str("word");
+    /// let variable = heap.alloc(Value::Text(word));
+    ///
+    /// heap.scope(|heap| {
+    ///     let old = heap[variable];
+    ///     heap.keep_all(old);
+    ///     heap[variable] = Value::Number(1.0); // the variable does not hold the text any more
+    ///     heap.collect(&variable);
+    ///     assert!(matches!(old, Value::Text(text) if &heap[text] == "word"));
+    /// });
+    /// ```
+    #[track_caller]
+    #[inline]
+    pub fn keep_all<T: Trace>(&mut self, value: T) -> T {
+        assert!(self.temporaries.open_scopes != 0, "Heap::keep_all outside of any scope: open one with Heap::scope");
+        if T::HAS_EDGES {
+            let begin = self.temporaries.handles.len();
+            let mut stale = None;
+            let Heap { store, temporaries, .. } = self;
+            value.trace(&mut Tracer::visiting(&mut Each(|handle: AnyGc| {
+                if store.contains(handle.handle()) {
+                    assert!(temporaries.has_room(), "no memory for the temporaries of a scope");
+                    temporaries.note(handle);
+                } else {
+                    stale = Some(handle);
+                }
+            })));
+            if let Some(handle) = stale {
+                self.temporaries.handles.truncate(begin);
+                panic!("{}", self.store.stale(handle.handle(), type_name::<T>()));
+            }
+        }
+        value
     }
 }

@@ -3,12 +3,16 @@
 //! The implementations for the types of the standard library and of other crates are in `trace/`.
 
 mod collections;
+mod describe;
 mod foreign;
 mod leaves;
 mod pointers;
 mod tuples;
 
-use crate::raw::{AnyGc, Gc, Marker, Object, RootTable};
+pub(crate) use describe::{Describe, Path, Step};
+pub use describe::{Describer, Native, NodeKind};
+
+use crate::raw::{AnyGc, Gc, Marker, Object, Watcher};
 use std::fmt;
 
 /// Types that can tell the collector which handles they contain.
@@ -112,6 +116,30 @@ pub trait Trace {
     /// assert_eq!(handles.iter().map(|&gc| heap.contains(gc)).collect::<Vec<_>>(), [true, false, true]);
     /// ```
     fn trace(&self, tracer: &mut Tracer<'_>);
+
+    /// Says what a [snapshot](crate::Heap::write_snapshot) shows of `self`: what it is, and the names of its handles.
+    ///
+    /// The derive names each handle by its fields and variants. Without this method the handles that are traced have numbers.
+    /// It should describe the handles that [`trace`](Trace::trace) visits, each of them once, and the same at each call:
+    /// what is not described is not in the snapshot. It says nothing to the collector.
+    ///
+    /// See [`Describer`] for examples.
+    fn describe(&self, describer: &mut Describer<'_>) {
+        describer.traced(self);
+    }
+
+    /// Whether slices of this type are weak tables, which are scanned when there is nothing else left to mark. For this
+    /// crate's own: of another type, `true` makes its slices be scanned later.
+    #[doc(hidden)]
+    const IS_WEAK: bool = false;
+
+    /// Removes an element from a weak table, if its key is dead. For this crate's own.
+    #[doc(hidden)]
+    fn prune(_table: &mut [Self], _at: usize, _is_dead: &dyn Fn(AnyGc) -> bool)
+    where
+        Self: Sized,
+    {
+    }
 }
 
 /// What a [`Trace`] reports its handles to.
@@ -142,20 +170,60 @@ pub struct Tracer<'t> {
 /// Where the handles go.
 pub(crate) enum Sink<'t> {
     Mark(Marker<'t>),
-    Visit(&'t mut dyn FnMut(AnyGc)),
+    /// The same, while entries of weak tables wait for what is marked.
+    Watch(Watcher<'t>),
+    Visit(&'t mut dyn Visit),
+}
+
+/// Somebody who is shown edges.
+pub(crate) trait Visit {
+    fn edge(&mut self, to: AnyGc);
+
+    /// Whether the value of an entry with this key should be shown.
+    fn is_alive(&mut self, key: AnyGc) -> bool;
+}
+
+/// Calls a function with each edge that is not in a weak table.
+pub(crate) struct Each<F>(pub(crate) F);
+
+impl<F: FnMut(AnyGc)> Visit for Each<F> {
+    fn edge(&mut self, to: AnyGc) {
+        (self.0)(to);
+    }
+
+    fn is_alive(&mut self, _key: AnyGc) -> bool {
+        false
+    }
 }
 
 impl<'t> Tracer<'t> {
-    /// A tracer that hands each edge to `visit`.
-    pub(crate) fn visiting(visit: &'t mut dyn FnMut(AnyGc)) -> Tracer<'t> {
+    /// A tracer that shows each edge to `visit`.
+    pub(crate) fn visiting(visit: &'t mut dyn Visit) -> Tracer<'t> {
         Tracer { sink: Sink::Visit(visit) }
     }
 
-    /// Reports all persistent roots.
-    pub(crate) fn roots(&mut self, table: &RootTable) {
+    /// Whether it looks for entries that wait.
+    pub(crate) fn is_watching(&self) -> bool {
+        matches!(self.sink, Sink::Watch(_))
+    }
+
+    /// Reports the next entry of a weak table, or a free place for one, and says whether its value is to be traced now.
+    pub(crate) fn entry(&mut self, key: Option<AnyGc>) -> bool {
         match &mut self.sink {
-            Sink::Mark(marker) => marker.roots(table),
-            Sink::Visit(visit) => table.handles().into_iter().for_each(visit),
+            // Tables are not scanned by plain marking. If one were, it would keep its values alive.
+            Sink::Mark(_) => true,
+            Sink::Watch(watcher) => watcher.entry(key),
+            Sink::Visit(visit) => key.is_some_and(|key| visit.is_alive(key)),
+        }
+    }
+
+    /// Reports a handle to whoever is not marking plainly.
+    #[inline(never)]
+    fn edge_elsewhere(&mut self, to: AnyGc) {
+        match &mut self.sink {
+            Sink::Mark(marker) => marker.edge(to.handle()),
+            Sink::Watch(watcher) => watcher.edge(to.handle()),
+            Sink::Visit(visit) => visit.edge(to),
         }
     }
 
@@ -190,7 +258,7 @@ impl<'t> Tracer<'t> {
         match &mut self.sink {
             Sink::Mark(marker) if T::HAS_EDGES => marker.edge(gc.handle()),
             Sink::Mark(marker) => marker.leaf_edge(gc.handle()),
-            Sink::Visit(visit) => visit(gc.erase()),
+            _ => self.edge_elsewhere(gc.erase()),
         }
     }
 
@@ -216,7 +284,7 @@ impl<'t> Tracer<'t> {
     pub fn any_edge(&mut self, any: AnyGc) {
         match &mut self.sink {
             Sink::Mark(marker) => marker.edge(any.handle()),
-            Sink::Visit(visit) => visit(any),
+            _ => self.edge_elsewhere(any),
         }
     }
 }
@@ -232,11 +300,21 @@ impl<T: Object + ?Sized> Trace for Gc<T> {
     fn trace(&self, tracer: &mut Tracer<'_>) {
         tracer.edge(*self);
     }
+
+    #[inline]
+    fn describe(&self, describer: &mut Describer<'_>) {
+        describer.edge(self.erase());
+    }
 }
 
 impl Trace for AnyGc {
     #[inline]
     fn trace(&self, tracer: &mut Tracer<'_>) {
         tracer.any_edge(*self);
+    }
+
+    #[inline]
+    fn describe(&self, describer: &mut Describer<'_>) {
+        describer.edge(*self);
     }
 }

@@ -4,7 +4,8 @@
 //! edges) and says what was found.
 
 use crate::heap::Heap;
-use crate::raw::AnyGc;
+use crate::raw::{AnyGc, CellView};
+use crate::trace::Visit;
 use thiserror::Error;
 
 /// One thing that [`Heap::verify`] found wrong.
@@ -80,6 +81,8 @@ pub enum Flaw {
     DeadTemporary { handle: AnyGc },
     #[error("a {type_name} ({holder:?}) holds a stale handle ({edge:?})")]
     StaleEdge { holder: AnyGc, type_name: &'static str, edge: AnyGc },
+    #[error("a weak table ({table:?}) has an entry for a dead key ({key:?})")]
+    DeadKey { table: AnyGc, key: AnyGc },
 }
 
 /// What [`Heap::verify`] found, up to a hundred flaws.
@@ -153,12 +156,41 @@ impl Heap {
 
     fn check_edges(&self, flaws: &mut Vec<Flaw>) {
         for view in self.store.cells() {
-            self.store.visit_edges(view.handle, &mut |edge| {
-                if !self.store.contains(edge.handle()) && flaws.len() < KEPT {
-                    flaws.push(Flaw::StaleEdge { holder: view.handle, type_name: view.info.name(), edge });
-                }
-            });
+            self.store.visit_edges(view.handle, &mut EdgeCheck { heap: self, holder: view, flaws });
         }
+    }
+}
+
+/// Checks the edges of an object.
+struct EdgeCheck<'c> {
+    heap: &'c Heap,
+    holder: CellView,
+    flaws: &'c mut Vec<Flaw>,
+}
+
+impl EdgeCheck<'_> {
+    fn report(&mut self, flaw: Flaw) {
+        if self.flaws.len() < KEPT {
+            self.flaws.push(flaw);
+        }
+    }
+}
+
+impl Visit for EdgeCheck<'_> {
+    fn edge(&mut self, edge: AnyGc) {
+        if !self.heap.store.contains(edge.handle()) {
+            let CellView { handle, info } = self.holder;
+            self.report(Flaw::StaleEdge { holder: handle, type_name: info.name(), edge });
+        }
+    }
+
+    fn is_alive(&mut self, key: AnyGc) -> bool {
+        let is_alive = self.heap.store.contains(key.handle());
+        // A sweep begins with pruning.
+        if !is_alive && !self.heap.store.is_pruning() {
+            self.report(Flaw::DeadKey { table: self.holder.handle, key });
+        }
+        is_alive
     }
 }
 

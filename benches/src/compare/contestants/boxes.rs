@@ -5,7 +5,7 @@
 
 use std::hint::black_box;
 
-use super::{Entry, NO_COLLECTOR, NO_SCOPES};
+use super::{Entry, NO_COLLECTOR, NO_EPHEMERONS, NO_SCOPES};
 use crate::compare::buffers::{self, Maker};
 use crate::compare::graph;
 use crate::compare::measure::{Measurement, grown, timed};
@@ -32,12 +32,15 @@ pub fn entry(workload: Workload) -> Entry {
         Workload::WalkHot => Entry::Runs(walk_hot),
         Workload::ReadCold => Entry::Runs(|sizes| read::<5>(sizes.cold)),
         Workload::Memory => Entry::Runs(memory),
-        Workload::MarkRandom | Workload::MarkTree => Entry::Absent(NO_COLLECTOR),
+        Workload::MarkRandom | Workload::MarkTree | Workload::WeakHandles => Entry::Absent(NO_COLLECTOR),
         Workload::HalfDeadRandom | Workload::Roots => Entry::Absent("an object has one owner"),
         Workload::SmallBuffers => Entry::Runs(|sizes| buffers::measure(&sizes.small_buffers, &mut Boxes)),
         Workload::LargeBuffers => Entry::Runs(|sizes| buffers::measure(&sizes.large_buffers, &mut Boxes)),
         Workload::TypedArray => Entry::Runs(typed_array),
         Workload::ScopePush | Workload::Keep => Entry::Absent(NO_SCOPES),
+        Workload::EphemeronsReverse | Workload::EphemeronsTwice | Workload::EphemeronsOrdered => {
+            Entry::Absent(NO_EPHEMERONS)
+        }
     }
 }
 

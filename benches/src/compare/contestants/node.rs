@@ -36,6 +36,10 @@ pub fn entry(workload: Workload) -> Entry {
         Workload::LargeBuffers => Entry::Runs(|sizes| run(Workload::LargeBuffers, sizes, &[])),
         Workload::TypedArray => Entry::Runs(|sizes| run(Workload::TypedArray, sizes, &[])),
         Workload::ScopePush | Workload::Keep => Entry::Absent(NO_SCOPES),
+        Workload::EphemeronsReverse => Entry::Runs(|sizes| run(Workload::EphemeronsReverse, sizes, &[])),
+        Workload::EphemeronsTwice => Entry::Runs(|sizes| run(Workload::EphemeronsTwice, sizes, &[])),
+        Workload::EphemeronsOrdered => Entry::Runs(|sizes| run(Workload::EphemeronsOrdered, sizes, &[])),
+        Workload::WeakHandles => Entry::Runs(|sizes| run(Workload::WeakHandles, sizes, &[])),
     }
 }
 

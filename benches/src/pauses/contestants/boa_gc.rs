@@ -26,6 +26,7 @@ pub fn entry(workload: Workload) -> Entry {
         Workload::Bursts => Entry::Runs(|sizes| bursts::run(sizes, Site::new)),
         Workload::Growing => Entry::Runs(|sizes| forest::growing(sizes, Trees::new)),
         Workload::EventLoop => Entry::Runs(|sizes| forest::event_loop(sizes, Trees::new)),
+        Workload::WeakMap => Entry::Absent("its collections take longer with each entry"),
         Workload::HeapSize | Workload::Throughput => Entry::Absent(ONLY_OURS),
     }
 }
@@ -70,11 +71,11 @@ impl Trees {
 }
 
 impl Forest for Trees {
-    fn replace(&mut self, place: usize, depth: u32, value: u32, watch: &mut Watch) {
+    fn replace(&mut self, place: usize, nodes: u64, value: u32, watch: &mut Watch) {
         let value = u64::from(value);
         watched(watch, || {
-            let tree = trees::complete(depth, &mut |left, right| Gc::new(Tree { left, right, value }));
-            self.0[place] = Some(tree);
+            let tree = trees::balanced(nodes, &mut |left, right, _| Gc::new(Tree { left, right, value }));
+            self.0[place] = tree;
         });
     }
 

@@ -22,6 +22,7 @@ pub fn entry(workload: Workload) -> Entry {
         Workload::Growing => Entry::Runs(|sizes| forest::growing(sizes, Trees::new)),
         Workload::EventLoop => Entry::Runs(|sizes| forest::event_loop(sizes, Trees::new)),
         Workload::Splay => Entry::Absent("while it turns, a node has two owners"),
+        Workload::WeakMap => Entry::Absent("it has no collector to find out what is dead"),
         Workload::HeapSize | Workload::Throughput => Entry::Absent(ONLY_OURS),
     }
 }
@@ -42,10 +43,10 @@ impl Trees {
 }
 
 impl Forest for Trees {
-    fn replace(&mut self, place: usize, depth: u32, value: u32, watch: &mut Watch) {
+    fn replace(&mut self, place: usize, nodes: u64, value: u32, watch: &mut Watch) {
         let value = u64::from(value);
-        let tree = trees::complete(depth, &mut |left, right| Box::new(Tree { left, right, value }));
-        let old = self.0[place].replace(tree);
+        let tree = trees::balanced(nodes, &mut |left, right, _| Box::new(Tree { left, right, value }));
+        let old = mem::replace(&mut self.0[place], tree);
         watch.pause(|| drop(old));
     }
 

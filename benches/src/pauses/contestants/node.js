@@ -2,7 +2,7 @@
 // The workloads in JavaScript. Arguments: the workload's name and the sizes as JSON. Prints one measurement as JSON.
 //
 // Random numbers, texts and checksums are those of random.rs; what a workload does is described in forest.rs, splay.rs,
-// lru.rs and bursts.rs.
+// lru.rs, weak_map.rs and bursts.rs.
 
 const fs = require('node:fs');
 const { performance, PerformanceObserver } = require('node:perf_hooks');
@@ -91,15 +91,19 @@ class Tree {
   }
 }
 
-function complete(depth, value) {
-  if (depth === 0) return new Tree(null, null, value);
-  const left = complete(depth - 1, value);
-  return new Tree(left, complete(depth - 1, value), value);
+function balanced(nodes, value) {
+  if (nodes === 0) return null;
+  const half = (nodes - 1) >> 1;
+  const left = balanced(half, value);
+  return new Tree(left, balanced(nodes - 1 - half, value), value);
 }
 
 function sumTree(tree) {
   return tree === null ? 0 : tree.value + sumTree(tree.left) + sumTree(tree.right);
 }
+
+const SMALLEST = 64;
+const LARGEST = 190;
 
 class Planter {
   constructor(trees) {
@@ -109,10 +113,10 @@ class Planter {
   }
 
   plant(place) {
-    const depth = 6 + below(2);
+    const nodes = SMALLEST + below(LARGEST + 1 - SMALLEST);
     this.planted += 1;
-    this.nodes += 2 ** (depth + 1) - 1;
-    this.forest[place] = complete(depth, this.planted);
+    this.nodes += nodes;
+    this.forest[place] = balanced(nodes, this.planted);
   }
 
   end() {
@@ -294,6 +298,28 @@ class Entry {
   }
 }
 
+function weakMap() {
+  const objects = new Array(sizes.weak_entries);
+  const notes = new WeakMap();
+  const replace = (at, number) => {
+    objects[at] = { number };
+    notes.set(objects[at], { about: objects[at], number });
+  };
+  for (let at = 0; at < sizes.weak_entries; at++) replace(at, next());
+  for (let each = 0; each < sizes.weak_operations; each++) {
+    const at = below(sizes.weak_entries);
+    replace(at, next());
+  }
+  begin();
+  let sum = 0;
+  for (let each = 0; each < sizes.weak_operations; each++) {
+    sum += notes.get(objects[below(sizes.weak_entries)]).number & 0xff;
+    const at = below(sizes.weak_entries);
+    replace(at, next());
+  }
+  end(sizes.weak_operations, () => sum);
+}
+
 function lru() {
   const capacity = sizes.lru_capacity;
   const table = new Map();
@@ -415,6 +441,7 @@ const workloads = {
   'live-trees': () => churn(sizes.live_trees),
   splay: splayWorkload,
   lru,
+  'weak-map': weakMap,
   bursts,
   growing,
   'event-loop': () => churn(sizes.event_loop),

@@ -15,19 +15,18 @@
 //!
 //! What is *not* here: sweeping (`reclaim.rs`), and when to do how much of all that (`schedule.rs`, above).
 
-use super::bits::{self, bit_of, page_words, word_of};
-use super::handle::Handle;
+use super::bits::{self, page_words};
+use super::ephemerons;
 use super::layout::page_of;
 use super::mark::{self, Marker, cell};
-use super::object::Object;
-use super::parts::{self, Card, CardState};
+use super::parts::{Card, CardState};
 use super::reclaim::Sweeping;
+use super::remember::BATCH;
 use super::runs::Run;
 use super::store::Store;
 use super::sweep::{Remains, forget_panic, sweep_page};
 use crate::trace::{Sink, Tracer};
 use std::any::Any;
-use std::ops::Range;
 
 /// How much of the heap a cycle looks at.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
@@ -74,10 +73,10 @@ pub(crate) enum Stop {
 
 /// What it costs to clear the marks of a page.
 const CLEAR_COST: u64 = 4;
+/// What it costs to clear a card, which is somewhere in memory.
+const FORGET_CARD_COST: u64 = 16;
 /// What it costs to take an object off the remembered set.
 const FORGET_COST: u64 = 2;
-/// How many objects, or cards, are taken off the remembered set at once.
-const BATCH: usize = 64;
 
 impl Store {
     /// Whether a cycle has begun and not ended.
@@ -104,6 +103,7 @@ impl Store {
         self.extent = if self.needs_full_cycle() { Extent::Full } else { wanted };
         self.marks_are_void = true;
         self.work.reset();
+        self.waiting.reset();
         match self.extent {
             Extent::Full => {
                 self.young_stamp = self.stamps.current();
@@ -175,14 +175,12 @@ impl Store {
             *credit = credit.saturating_sub(CLEAR_COST);
         }
         // Nothing is marked any more, so that nothing more is remembered.
-        while *credit > 0 && self.remembered.pop().is_some() {
-            *credit = credit.saturating_sub(FORGET_COST);
-        }
+        while *credit > 0 && self.remembered.take_batch(self.cage, |_| *credit = credit.saturating_sub(FORGET_COST)) {}
         while *credit > 0
-            && let Some(card) = self.remembered.pop_card()
+            && let Some(card) = self.remembered.pop_card().or_else(|| self.remembered.pop_weak_card())
         {
             self.replace_card(card, CardState::Clear);
-            *credit = credit.saturating_sub(FORGET_COST);
+            *credit = credit.saturating_sub(FORGET_CARD_COST);
         }
         if *credit > 0 {
             self.remembered.reset();
@@ -191,7 +189,7 @@ impl Store {
     }
 
     /// Changes a card, if something lives there that has such a card.
-    fn replace_card(&mut self, card: Card, to: CardState) -> Option<CardState> {
+    pub(super) fn replace_card(&mut self, card: Card, to: CardState) -> Option<CardState> {
         let info = self.pages.page(page_of(card.index)).info?;
         if self.stamp_at(card.index) == 0 {
             return None;
@@ -212,7 +210,7 @@ impl Store {
         }
         self.publish();
         let published = Published(self);
-        let Store { cage, bits, pages, work, remembered, .. } = &mut *published.0;
+        let Store { cage, bits, pages, work, remembered, waiting, .. } = &mut *published.0;
         let end = pages.end();
         work.set_credit(*credit);
         let marker = Marker {
@@ -220,23 +218,34 @@ impl Store {
             bits: &mut bits[..page_words(end).start],
             pages: &pages.table()[..end as usize],
             work,
+            waiting,
         };
         let mut tracer = Tracer { sink: Sink::Mark(marker) };
         loop {
-            mark::run(&mut tracer);
-            let marker = mark::marker(&mut tracer);
+            if mark::any_marker(&mut tracer).waiting.is_idle() {
+                tracer = ephemerons::plain(tracer);
+                mark::run(&mut tracer);
+            } else {
+                tracer = ephemerons::watching(tracer);
+                ephemerons::run(&mut tracer);
+            }
+            let marker = mark::any_marker(&mut tracer);
             *credit = marker.work.credit();
             if *credit == 0 {
                 return Stop::Credit;
             }
-            if remembered.len() > 0 {
-                for index in std::iter::from_fn(|| remembered.pop()).take(BATCH) {
+            if !marker.work.is_empty() {
+                // Nothing waits any more: the rest is marked plainly.
+                continue;
+            }
+            if remembered.has_strong() {
+                remembered.take_batch(marker.cage, |index| {
                     marker.work.spend(FORGET_COST);
                     // What is not marked is scanned when it is.
                     if marker.is_marked(index) {
                         marker.work.push(index);
                     }
-                }
+                });
                 for card in std::iter::from_fn(|| remembered.pop_card()).take(BATCH) {
                     mark::rescan_card(&mut tracer, card);
                 }
@@ -255,7 +264,16 @@ impl Store {
                 marking.roots_seen = true;
                 roots(&mut tracer);
                 // They are looked at whole, and would use up small budgets.
-                mark::marker(&mut tracer).work.set_credit(*credit);
+                mark::any_marker(&mut tracer).work.set_credit(*credit);
+            } else if let Some(table) = mark::any_marker(&mut tracer).waiting.pop_table() {
+                tracer = ephemerons::watching(tracer);
+                ephemerons::scan_table(&mut tracer, table);
+            } else if let Some(card) = remembered.pop_weak_card() {
+                tracer = ephemerons::watching(tracer);
+                mark::rescan_card(&mut tracer, card);
+            } else if mark::any_marker(&mut tracer).waiting.needs_round() {
+                // Each round marks at least one object more, or is the last.
+                marking.rescan = Some(1);
             } else {
                 return Stop::Marked;
             }
@@ -306,53 +324,6 @@ impl Store {
     /// The first panic that came out of a destructor since this was asked last.
     pub(crate) fn take_panic(&mut self) -> Option<Box<dyn Any + Send>> {
         self.freed.panic.take()
-    }
-}
-
-/// The write barrier.
-impl Store {
-    /// Notes that the object of a valid handle is about to be written to.
-    ///
-    /// Outside of cycles that is needed for what is old. What was allocated since the last sweep is young; its stamp is the
-    /// current one, so that this is known from the handle alone. While a cycle marks, no stamp is young.
-    #[inline(always)]
-    pub(crate) fn before_write(&mut self, handle: Handle) {
-        if handle.stamp() != self.young_stamp && !self.remembered.contains(handle.index()) {
-            self.remember(handle.index());
-        }
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn remember(&mut self, index: u32) {
-        if self.is_marked(index) {
-            self.remembered.insert(index);
-        }
-    }
-
-    /// Whether the object in a cell has been marked, so that a write to it has to be noted.
-    pub(super) fn is_marked(&self, index: u32) -> bool {
-        self.bits.get(word_of(index)).is_some_and(|bits| bits.mark & bit_of(index) != 0)
-    }
-
-    /// Notes that some elements of the slice of a valid handle are about to be written to.
-    pub(crate) fn before_write_to<T: Object>(&mut self, handle: Handle, len: usize, elements: &Range<usize>) {
-        if !parts::has_cards::<T>(len) {
-            self.before_write(handle);
-        } else if handle.stamp() != self.young_stamp
-            && !self.remembered.contains(handle.index())
-            && self.is_marked(handle.index())
-        {
-            for number in parts::touched(elements) {
-                let card = Card { index: handle.index(), number };
-                let was_clear = self.replace_card(card, CardState::Set) == Some(CardState::Clear);
-                if was_clear && !self.remembered.insert_card(card) {
-                    self.replace_card(card, CardState::Clear);
-                    self.remembered.insert(handle.index());
-                    return;
-                }
-            }
-        }
     }
 }
 

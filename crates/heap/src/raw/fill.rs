@@ -10,6 +10,7 @@ use super::layout::{GRANULE, HEADER_BYTES, PAGE_BYTES, PAGE_GRANULES, Shape, pay
 use super::mark::cell;
 use super::object::{Cell, OUTLINE_LEN, Object, Outline, TypeInfo, shape_of};
 use super::parts;
+use super::prefetch;
 use super::runs::Run;
 use super::spaces::Space;
 use super::store::Store;
@@ -44,20 +45,15 @@ impl Store {
         make: impl FnOnce() -> T,
         find: impl FnOnce(&mut Store) -> Result<Vacancy, E>,
     ) -> Result<Gc<T>, E> {
-        let vacancy = match self.vacancy_at_hand::<T>() {
-            Some(vacancy) => vacancy,
-            None => self.checked::<T, E>(find)?,
+        let vacancy = match self.spaces.expected(TypeId::of::<T>(), const { shape_of::<T>() }) {
+            Some((slot, run)) if run.next != run.end => Vacancy { slot, index: run.next },
+            Some((slot, run)) if run.link != 0 => self.next_run(slot, run.link),
+            _ => self.checked::<T, E>(find)?,
         };
         // Nothing has changed yet, should this unwind.
         let value = make();
         // SAFETY: the vacancy is for this type and shape, and as it was found: `make` has no access to the store (I8).
         Ok(unsafe { self.fill(vacancy, value) })
-    }
-
-    #[inline(always)]
-    fn vacancy_at_hand<T: Trace + 'static>(&self) -> Option<Vacancy> {
-        let (slot, run) = self.spaces.expected(TypeId::of::<T>(), const { shape_of::<T>() })?;
-        (run.next != run.end).then_some(Vacancy { slot, index: run.next })
     }
 
     /// Asks `find`, and makes sure that what it found is what was asked for.
@@ -104,10 +100,11 @@ impl Store {
     }
 
     /// Goes on with the next run of the page, whose first cell is `index`.
-    #[inline]
+    #[inline(never)]
     fn next_run(&mut self, slot: usize, index: u32) -> Vacancy {
         // SAFETY: the page was linked when it was swept, and its runs are taken in the order of the links (I10).
         let run = unsafe { Run::at(self.cage, index) };
+        prefetch::read(self.cage, run.link);
         self.taken_bytes += u64::from(run.granules()) * GRANULE as u64;
         self.spaces.slot_mut(slot).run = run;
         if self.zeal.poison {
@@ -134,6 +131,7 @@ impl Store {
             (page, unsafe { Run::at(self.cage, page * PAGE_GRANULES + begin) })
         } else {
             let page = self.take_page(info, shape, owner)?;
+            self.spaces.list[owner as usize].tally.pages += 1;
             (page, Run::of_empty_page(page, shape.stride()))
         };
         let space = &mut self.spaces.list[owner as usize];
@@ -339,6 +337,8 @@ impl Store {
             unsafe { cell.add(HEADER_BYTES).cast().write(Outline { block: block.0, len }) };
             std::mem::forget(block);
             self.made_block_bytes += layout.size() as u64;
+            let space = usize::from(self.spaces.slot(vacancy.slot).space);
+            self.spaces.list[space].tally.made_block_bytes += layout.size() as u64;
             self.taken_bytes += layout.size() as u64;
             OUTLINE_LEN
         } else {

@@ -6,17 +6,18 @@ use super::bits::{self, ones, page_words};
 use super::classes;
 use super::cycle::Phase;
 use super::handle::{AnyGc, Handle};
-use super::layout::{CELL_STARTS, GRANULE, HEADER_BYTES, MAX_STRIDE, PAGE_GRANULES, PAGE_WORDS};
+use super::layout::{CELL_STARTS, GRANULE, HEADER_BYTES, MAX_STRIDE, PAGE_GRANULES, PAGE_WORDS, cells_per_page};
 use super::mark::cell;
 use super::object::TypeInfo;
 use super::runs::Run;
 use super::spaces::Space;
 use super::store::Store;
 use super::sweep::is_untouched;
-use crate::trace::Tracer;
+use crate::trace::{Tracer, Visit};
 use crate::verify::Flaw;
 use std::collections::HashSet;
 use std::num::NonZeroU32;
+use std::ptr;
 
 /// A cell that holds an object.
 #[derive(Copy, Clone, Debug)]
@@ -25,7 +26,40 @@ pub(crate) struct CellView {
     pub(crate) info: &'static TypeInfo,
 }
 
+/// What a space holds.
+#[derive(Copy, Clone, Debug)]
+pub(crate) struct SpaceView {
+    pub(crate) info: &'static TypeInfo,
+    pub(crate) is_outline: bool,
+    pub(crate) cell_bytes: usize,
+    pub(crate) cells_per_page: usize,
+    pub(crate) pages: usize,
+    /// Objects that are there, dead ones that were not swept yet among them.
+    pub(crate) objects: u64,
+    pub(crate) block_bytes: u64,
+}
+
 impl Store {
+    /// The spaces that have pages, in the order in which they were first used.
+    pub(crate) fn space_views(&self) -> impl Iterator<Item = SpaceView> + '_ {
+        let mut views = Vec::with_capacity(self.spaces.list.len());
+        views.extend(self.spaces.runs().map(|(space, run)| {
+            let tally = space.tally;
+            let view = SpaceView {
+                info: space.info,
+                is_outline: space.shape.is_outline(),
+                cell_bytes: space.shape.cell_bytes(),
+                cells_per_page: cells_per_page(space.shape.stride()) as usize,
+                pages: tally.pages,
+                objects: space.made(run) - tally.freed_objects,
+                block_bytes: tally.made_block_bytes - tally.freed_block_bytes,
+            };
+            (ptr::from_ref(space).addr(), view)
+        }));
+        views.sort_unstable_by_key(|&(place, _)| place);
+        views.into_iter().map(|(_, view)| view).filter(|view| view.pages > 0)
+    }
+
     /// The live bits of a page, as they are when published.
     fn live_words(&self, number: u32) -> [u64; PAGE_WORDS] {
         let allocated_in = self.spaces.runs().find(|(space, _)| space.page == number);
@@ -83,40 +117,12 @@ impl Store {
     }
 
     /// Calls `visit` with each edge of an object, if it is alive.
-    pub(crate) fn visit_edges(&self, object: AnyGc, visit: &mut dyn FnMut(AnyGc)) {
+    pub(crate) fn visit_edges(&self, object: AnyGc, visit: &mut dyn Visit) {
         if let Some(info) = self.type_of(object.handle()) {
             // SAFETY: the handle is valid, so its cell holds a value of the page's type (I5); the borrow of the store
             // keeps exclusive references away (I8).
             unsafe { (info.trace)(cell(self.cage, object.handle().index()), &mut Tracer::visiting(visit)) }
         }
-    }
-
-    /// What marking should have marked, found by the plainest means: for the zeal that checks marking. Says an index
-    /// that is marked and should not be, or the other way round.
-    pub(crate) fn check_marks(&self, exactness: Exactness, roots: impl FnOnce(&mut Tracer<'_>)) -> Result<(), Flaw> {
-        let living: std::collections::HashMap<u32, AnyGc> =
-            self.cells().map(|view| (view.handle.handle().index(), view.handle)).collect();
-        let mut reached = HashSet::new();
-        let mut todo = Vec::new();
-        roots(&mut Tracer::visiting(&mut |any| todo.push(any)));
-        while let Some(any) = todo.pop() {
-            let index = any.handle().index();
-            if let Some(&object) = living.get(&index)
-                && reached.insert(index)
-            {
-                self.visit_edges(object, &mut |edge| todo.push(edge));
-            }
-        }
-        for (&index, object) in &living {
-            let marked = self.bits[bits::word_of(index)].mark & bits::bit_of(index) != 0;
-            // A minor cycle takes what is old for alive, and one in slices what died after it was marked.
-            let may_be_marked = exactness == Exactness::MayMarkMore && marked;
-            if marked != reached.contains(&index) && !may_be_marked {
-                let type_name = self.type_of(object.handle()).map_or("?", TypeInfo::name);
-                return Err(Flaw::WrongMark { index, type_name, marked });
-            }
-        }
-        Ok(())
     }
 
     /// Checks every invariant of cells, pages, runs and counters, and reports each flaw to `report`.

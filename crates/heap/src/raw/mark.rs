@@ -14,12 +14,13 @@
 //! An index is on the worklist only if its live bit was set, and no cell dies before marking has ended.
 
 use super::bits::{Bits, bit_of, ones, page_words, word_of};
+use super::ephemerons;
 use super::handle::Handle;
 use super::layout::{GRANULE, PAGE_GRANULES, page_of};
 use super::object::{Object, TypeInfo};
 use super::pages::{EDGES, Page};
 use super::parts::{CARD_LEN, Card, CardState, PART_LEN, Part};
-use super::root_table::RootTable;
+use super::waiting::Waiting;
 use super::worklist::Worklist;
 use crate::trace::{Sink, Tracer};
 use std::ptr::{self, NonNull};
@@ -30,6 +31,8 @@ pub(crate) struct Marker<'h> {
     pub(super) bits: &'h mut [Bits],
     pub(super) pages: &'h [Page],
     pub(super) work: &'h mut Worklist,
+    /// Weak tables, and their entries that wait for a key.
+    pub(super) waiting: &'h mut Waiting,
 }
 
 impl Marker<'_> {
@@ -39,11 +42,6 @@ impl Marker<'_> {
         if self.mark(handle.index()) {
             self.work.push(handle.index());
         }
-    }
-
-    /// Follows the edges of the handle table.
-    pub(crate) fn roots(&mut self, table: &RootTable) {
-        table.mark_all(self);
     }
 
     /// Follows an edge to an object whose type is known to have none: it is marked, and not touched.
@@ -58,7 +56,7 @@ impl Marker<'_> {
 
     /// Marks what lives at `index`. False if it is marked already, or nothing lives there.
     #[inline(always)]
-    fn mark(&mut self, index: u32) -> bool {
+    pub(super) fn mark(&mut self, index: u32) -> bool {
         self.work.pay_edge(word_of(index));
         let Some(bits) = self.bits.get_mut(word_of(index)) else { return false };
         let bit = bit_of(index);
@@ -93,12 +91,16 @@ pub(super) unsafe fn drain<T: Object + ?Sized>(
     let mut index = first;
     loop {
         let cage = marker(tracer).cage;
-        // SAFETY: the cell at `index` is inside the cage and holds a `T`: the page's type is `info`, and the live bit
-        // was set when the index was marked (I5, I6). Marking happens under an exclusive borrow of the store, so that
-        // there is no reference into a cell but this one (I8).
-        let next_part = unsafe { T::trace_part(cell(cage, index), 0, tracer) };
-        if let Some(number) = next_part {
-            put_aside(tracer, info, Part { index, number });
+        if const { T::IS_WEAK } {
+            marker(tracer).waiting.push_table(Part { index, number: 0 });
+        } else {
+            // SAFETY: the cell at `index` is inside the cage and holds a `T`: the page's type is `info`, and the live bit
+            // was set when the index was marked (I5, I6). Marking happens under an exclusive borrow of the store, so that
+            // there is no reference into a cell but this one (I8).
+            let next_part = unsafe { T::trace_part(cell(cage, index), 0, tracer) };
+            if let Some(number) = next_part {
+                put_aside(tracer, Part { index, number });
+            }
         }
         let marker = marker(tracer);
         index = marker.work.next(cage)?;
@@ -112,16 +114,15 @@ pub(super) unsafe fn drain<T: Object + ?Sized>(
 /// Leaves the rest of a long slice for later, or scans it at once when there is no memory to remember it.
 #[cold]
 #[inline(never)]
-fn put_aside(tracer: &mut Tracer<'_>, info: &'static TypeInfo, from: Part) {
-    let marker = marker(tracer);
+pub(super) fn put_aside(tracer: &mut Tracer<'_>, from: Part) {
+    let marker = any_marker(tracer);
     marker.work.spend(PART_COST);
     if marker.work.push_part(from) {
         return;
     }
     let mut next = Some(from.number);
     while let Some(number) = next {
-        // SAFETY: the slice is marked, and was scanned up to this part; nothing happened to it since.
-        next = unsafe { (info.trace_part)(cell(self::marker(tracer).cage, from.index), number, tracer) };
+        next = scan_part(tracer, Part { index: from.index, number });
     }
 }
 
@@ -145,8 +146,7 @@ pub(super) fn run(tracer: &mut Tracer<'_>) {
         let Some(part) = marker.work.pop_part() else { return };
         // First, as what the part leads to goes on top of the list.
         if let Some(number) = scan_part(tracer, part) {
-            let info = self::marker(tracer).pages[page_of(part.index) as usize].info;
-            info.inspect(|info| put_aside(tracer, info, Part { index: part.index, number }));
+            put_aside(tracer, Part { index: part.index, number });
         }
     }
 }
@@ -159,8 +159,8 @@ fn scan(tracer: &mut Tracer<'_>, index: u32) -> Option<u32> {
 }
 
 /// Scans a part of a marked slice, and says which is next.
-fn scan_part(tracer: &mut Tracer<'_>, part: Part) -> Option<u32> {
-    let marker = marker(tracer);
+pub(super) fn scan_part(tracer: &mut Tracer<'_>, part: Part) -> Option<u32> {
+    let marker = any_marker(tracer);
     let info = marker.pages[page_of(part.index) as usize].info?;
     // SAFETY: the cell is marked, so it holds a value of the type of its page, which `info` describes (I5, I6); there is
     // no reference into a cell while the store is marking (I8).
@@ -169,16 +169,18 @@ fn scan_part(tracer: &mut Tracer<'_>, part: Part) -> Option<u32> {
 
 /// Scans a card that was written to, if its slice is still there and the card is set.
 pub(super) fn rescan_card(tracer: &mut Tracer<'_>, card: Card) {
-    let marker = marker(tracer);
+    let marker = any_marker(tracer);
     marker.work.spend(CARD_COST);
     if !marker.is_marked(card.index) {
         return;
     }
     let Some(info) = marker.pages[page_of(card.index) as usize].info else { return };
+    let cage = marker.cage;
+    ephemerons::begin(tracer, card.index, ephemerons::first_of_card(card.number));
     // SAFETY: as in `scan_part`. What lives there now may be another object than the one that was written to, of which the
     // functions that are called make sure that it has such a card.
     unsafe {
-        let cell = cell(marker.cage, card.index);
+        let cell = cell(cage, card.index);
         if (info.replace_card)(cell, card.number, CardState::Clear) == Some(CardState::Set) {
             (info.trace_card)(cell, card.number, tracer);
         }
@@ -188,15 +190,23 @@ pub(super) fn rescan_card(tracer: &mut Tracer<'_>, card: Card) {
 /// Scans the marked cells of a page again, because some of them were forgotten when memory for a list ran out.
 #[cold]
 pub(super) fn rescan_page(tracer: &mut Tracer<'_>, number: u32) {
-    let marker = marker(tracer);
+    let marker = any_marker(tracer);
     marker.work.spend(1);
-    if marker.pages[number as usize].traits & EDGES == 0 {
+    let page = &marker.pages[number as usize];
+    if page.traits & EDGES == 0 {
+        return;
+    }
+    let is_weak = page.info.is_some_and(|info| info.is_weak);
+    if is_weak && !tracer.is_watching() {
+        // All tables are looked at again when there is nothing else to do.
+        any_marker(tracer).waiting.lose_table();
         return;
     }
     for word in page_words(number) {
-        for bit in ones(self::marker(tracer).bits[word].mark) {
+        for bit in ones(any_marker(tracer).bits[word].mark) {
             let index = word as u32 * 64 + bit;
-            self::marker(tracer).work.spend(2);
+            any_marker(tracer).work.spend(2);
+            ephemerons::begin(tracer, index, 0);
             let mut next = Some(0);
             while let Some(number) = next {
                 next = scan_part(tracer, Part { index, number });
@@ -216,11 +226,20 @@ pub(super) unsafe fn cell(cage: NonNull<u8>, index: u32) -> NonNull<u8> {
     unsafe { cage.add(index as usize * GRANULE) }
 }
 
-/// What a marking tracer works on.
+/// What a plainly marking tracer works on.
 #[inline(always)]
-pub(super) fn marker<'a, 'h>(tracer: &'a mut Tracer<'h>) -> &'a mut Marker<'h> {
+fn marker<'a, 'h>(tracer: &'a mut Tracer<'h>) -> &'a mut Marker<'h> {
     match &mut tracer.sink {
         Sink::Mark(marker) => marker,
+        _ => unreachable!("only a plainly marking tracer runs these loops"),
+    }
+}
+
+/// What a marking tracer works on, be it a watching one.
+pub(super) fn any_marker<'a, 'h>(tracer: &'a mut Tracer<'h>) -> &'a mut Marker<'h> {
+    match &mut tracer.sink {
+        Sink::Mark(marker) => marker,
+        Sink::Watch(watcher) => &mut watcher.marker,
         Sink::Visit(_) => unreachable!("only a marking tracer scans cells"),
     }
 }

@@ -7,7 +7,7 @@
 //! - **I1, borders.** A page number has one stride in all heaps of the process, for ever (`classes.rs`). Cells start
 //!   at the multiples of the stride from the start of the page. The cages of all heaps are of one size (`store.rs`).
 //! - **I2, handles.** A handle is made only by `Store::commit`, for the cell that is being filled, and by the walk over
-//!   cells that are alive, from what `commit` wrote there (`handle.rs`, `inspect.rs`).
+//!   cells that are alive, from what `commit` wrote there (`handle.rs`, `inspect.rs`, `describe.rs`).
 //! - **I3, headers.** The first four bytes at a cell border are the stamp of the object in the cell, or zero. They are
 //!   written by `Store::commit` and by the sweep, and by nothing else.
 //! - **I4, stamps.** A stamp belongs to one heap, and to one epoch of it: between two sweeps a cell is handed out at
@@ -30,6 +30,8 @@ mod classes;
 #[cfg(test)]
 mod crowded;
 mod cycle;
+mod describe;
+mod ephemerons;
 mod fill;
 mod handle;
 mod inspect;
@@ -39,6 +41,8 @@ mod object;
 mod pages;
 mod parts;
 mod prefetch;
+mod prune;
+mod recheck;
 mod reclaim;
 mod region;
 mod remember;
@@ -49,12 +53,15 @@ mod stack;
 mod stamps;
 mod store;
 mod sweep;
+mod upgrade;
+mod waiting;
 mod worklist;
 
 pub(crate) use cycle::{Extent, Stop};
+pub(crate) use ephemerons::Watcher;
 pub(crate) use fill::Vacancy;
 pub use handle::{AnyGc, Gc, Handle};
-pub(crate) use inspect::Exactness;
+pub(crate) use inspect::{CellView, Exactness, SpaceView};
 pub(crate) use layout::{PAGE_BYTES, requested_bytes};
 pub(crate) use mark::Marker;
 pub use object::Object;
@@ -64,3 +71,4 @@ pub(crate) use pages::Page;
 pub(crate) use root_table::{RootSlot, RootTable};
 pub(crate) use stamps::leave_only;
 pub(crate) use store::{NotDisjoint, Store};
+pub(crate) use upgrade::Kept;

@@ -6,10 +6,11 @@
 //!
 //! What is *not* here: when to trace or to drop (`mark.rs`, `sweep.rs`).
 
+use super::handle::AnyGc;
 use super::layout::{HEADER_BYTES, Shape, payload_offset};
 use super::mark::drain;
 use super::parts::{self, CardState};
-use crate::trace::{Trace, Tracer};
+use crate::trace::{Describer, Trace, Tracer};
 use std::alloc::Layout;
 use std::any::{TypeId, type_name};
 use std::fmt;
@@ -89,12 +90,35 @@ pub unsafe trait Cell {
     ///
     /// As for `trace_part`.
     unsafe fn replace_card(cell: NonNull<u8>, number: u32, to: CardState) -> Option<CardState>;
+
+    /// How many elements a slice has; none, if it is something else.
+    ///
+    /// # Safety
+    ///
+    /// As for `trace_part`.
+    unsafe fn elements(_cell: NonNull<u8>) -> u32 {
+        0
+    }
+
+    /// Traces an element of a slice; nothing if it has no such element, or is no slice.
+    ///
+    /// # Safety
+    ///
+    /// As for `trace_part`.
+    unsafe fn trace_element(_cell: NonNull<u8>, _number: u32, _tracer: &mut Tracer<'_>) {}
+
+    /// Prunes an element of a weak table, as [`Trace::prune`] does; nothing if there is no such element.
+    ///
+    /// # Safety
+    ///
+    /// `cell` is a cell that holds a value of this type, to which nobody has a reference.
+    unsafe fn prune_element(_cell: NonNull<u8>, _number: u32, _is_dead: &dyn Fn(AnyGc) -> bool) {}
 }
 
 /// Memory that an outline cell owns, and the layout that it was allocated with.
 type Block = (NonNull<u8>, Layout);
 
-/// The four bytes of the header that follow the stamp.
+/// The four bytes of the header that follow the stamp: the length of a slice, and [`REMEMBERED`].
 ///
 /// # Safety
 ///
@@ -105,8 +129,23 @@ pub(super) unsafe fn meta(cell: NonNull<u8>) -> u32 {
     unsafe { cell.cast::<u32>().add(1).read() }
 }
 
-/// The `meta` of a slice that lies in a block of its own: no inline slice is as long.
-pub(super) const OUTLINE_LEN: u32 = u32::MAX;
+/// The length that `meta` has where the value lies in a block of its own: no inline slice is as long.
+pub(super) const OUTLINE_LEN: u32 = REMEMBERED - 1;
+
+/// The bit of `meta` that says that the object is on the list of those that were written to (`remember.rs`). It means
+/// nothing in a free cell.
+pub(super) const REMEMBERED: u32 = 1 << 31;
+
+/// The length of an inline slice, or [`OUTLINE_LEN`].
+///
+/// # Safety
+///
+/// As for [`meta`].
+#[inline(always)]
+unsafe fn len(cell: NonNull<u8>) -> u32 {
+    // SAFETY: the caller's promise.
+    unsafe { meta(cell) & !REMEMBERED }
+}
 
 /// What an outline cell holds after its header.
 #[derive(Copy, Clone)]
@@ -184,7 +223,7 @@ unsafe impl<T: Trace + 'static> Cell for [T] {
     unsafe fn payload(cell: NonNull<u8>) -> NonNull<[T]> {
         // SAFETY: the cell holds a value, so its header is whole; what the header says of the place holds.
         unsafe {
-            let len = meta(cell);
+            let len = len(cell);
             if len == OUTLINE_LEN {
                 let outline = Outline::of(cell);
                 NonNull::slice_from_raw_parts(outline.block.cast(), outline.len)
@@ -203,7 +242,7 @@ unsafe impl<T: Trace + 'static> Cell for [T] {
     unsafe fn block(cell: NonNull<u8>) -> Option<Block> {
         // SAFETY: as in `payload`; the layout is the one that the block was allocated with.
         unsafe {
-            if meta(cell) != OUTLINE_LEN {
+            if len(cell) != OUTLINE_LEN {
                 return None;
             }
             let outline = Outline::of(cell);
@@ -233,12 +272,33 @@ unsafe impl<T: Trace + 'static> Cell for [T] {
         // SAFETY: the cell holds a value. A slice with cards is in a block, which has the layout that goes with them, and
         // in which they were cleared when it was made.
         unsafe {
-            if meta(cell) != OUTLINE_LEN {
+            if len(cell) != OUTLINE_LEN {
                 return None;
             }
             let Outline { block, len } = Outline::of(cell);
             let exists = parts::has_cards::<T>(len) && (number as usize) < parts::cards(len);
             exists.then(|| parts::replace_card::<T>(block, len, number, to))
+        }
+    }
+
+    unsafe fn elements(cell: NonNull<u8>) -> u32 {
+        // SAFETY: the caller's promise. No reference is made.
+        u32::try_from(unsafe { Self::payload(cell) }.len()).unwrap_or(u32::MAX)
+    }
+
+    unsafe fn trace_element(cell: NonNull<u8>, number: u32, tracer: &mut Tracer<'_>) {
+        // SAFETY: the caller's promise.
+        let slice = unsafe { Self::payload(cell).as_ref() };
+        if let Some(element) = slice.get(number as usize) {
+            element.trace(tracer);
+        }
+    }
+
+    unsafe fn prune_element(cell: NonNull<u8>, number: u32, is_dead: &dyn Fn(AnyGc) -> bool) {
+        // SAFETY: the caller's promise.
+        let slice = unsafe { Self::payload(cell).as_mut() };
+        if (number as usize) < slice.len() {
+            T::prune(slice, number as usize, is_dead);
         }
     }
 }
@@ -287,14 +347,24 @@ pub struct TypeInfo {
     pub(super) has_edges: bool,
     /// Whether a value has a destructor.
     pub(super) needs_drop: bool,
+    /// Whether values are weak tables.
+    pub(super) is_weak: bool,
     /// Traces the value of a cell. Safety: the cell holds a value of this type.
     pub(super) trace: unsafe fn(NonNull<u8>, &mut Tracer<'_>),
+    /// Describes the value of a cell. Safety: as for `trace`.
+    pub(super) describe: unsafe fn(NonNull<u8>, &mut Describer<'_>),
     /// Traces a part of the value of a cell, as [`Cell::trace_part`].
     pub(super) trace_part: unsafe fn(NonNull<u8>, u32, &mut Tracer<'_>) -> Option<u32>,
     /// Traces a card of a cell, as [`Cell::trace_card`].
     pub(super) trace_card: unsafe fn(NonNull<u8>, u32, &mut Tracer<'_>),
     /// Changes a card of a cell, as [`Cell::replace_card`].
     pub(super) replace_card: unsafe fn(NonNull<u8>, u32, CardState) -> Option<CardState>,
+    /// The elements of a cell, as [`Cell::elements`].
+    pub(super) elements: unsafe fn(NonNull<u8>) -> u32,
+    /// Traces an element of a cell, as [`Cell::trace_element`].
+    pub(super) trace_element: unsafe fn(NonNull<u8>, u32, &mut Tracer<'_>),
+    /// Prunes an element of a cell, as [`Cell::prune_element`].
+    pub(super) prune: unsafe fn(NonNull<u8>, u32, &dyn Fn(AnyGc) -> bool),
     /// Traces a marked cell and then, as long as there are more of this type, what is next on the worklist.
     pub(super) drain: super::mark::Drain,
     /// Drops the value of a cell in place. Safety: the cell held a value of this type that is now dead to everybody.
@@ -312,10 +382,15 @@ impl TypeInfo {
             name: type_name::<T>,
             has_edges: T::HAS_EDGES,
             needs_drop,
+            is_weak: T::IS_WEAK,
             trace: trace_cell::<T>,
+            describe: describe_cell::<T>,
             trace_part: T::trace_part,
             trace_card: T::trace_card,
             replace_card: T::replace_card,
+            elements: T::elements,
+            trace_element: T::trace_element,
+            prune: T::prune_element,
             drain: drain::<T>,
             drop_value: drop_cell::<T>,
             block: T::block,
@@ -347,6 +422,14 @@ impl fmt::Debug for TypeInfo {
 unsafe fn trace_cell<T: Object + ?Sized>(cell: NonNull<u8>, tracer: &mut Tracer<'_>) {
     // SAFETY: the caller's promise.
     unsafe { T::payload(cell).as_ref() }.trace(tracer);
+}
+
+/// # Safety
+///
+/// The cell holds a `T`, and nobody has an exclusive reference to it.
+unsafe fn describe_cell<T: Object + ?Sized>(cell: NonNull<u8>, describer: &mut Describer<'_>) {
+    // SAFETY: the caller's promise.
+    unsafe { T::payload(cell).as_ref() }.describe(describer);
 }
 
 /// # Safety

@@ -9,6 +9,7 @@
 use super::bits;
 use super::cycle::{Extent, Phase, Stop};
 use super::layout::{PAGE_WORDS, cells_per_page};
+use super::prune::Pruning;
 use super::runs::{self, Room};
 use super::store::Store;
 use super::sweep::{Remains, sweep_page, sweep_word};
@@ -20,6 +21,8 @@ pub(super) struct Sweeping {
     space: usize,
     /// The page that is being swept, which is on no list, and its next word.
     pub(super) page: Option<(u32, usize)>,
+    /// Dead entries leave their tables first.
+    pub(super) pruning: Pruning,
 }
 
 /// What sweeping a page costs, in units of credit, beside what it frees.
@@ -34,6 +37,9 @@ const RELEASE_COST: u64 = 1_500;
 impl Store {
     /// Sweeps until everything is swept, or the credit is used up.
     pub(super) fn sweep(&mut self, sweeping: &mut Sweeping, credit: &mut u64) -> Stop {
+        if self.prune(&mut sweeping.pruning, credit) == Stop::Credit {
+            return Stop::Credit;
+        }
         loop {
             if *credit == 0 {
                 return Stop::Credit;
@@ -59,7 +65,17 @@ impl Store {
     }
 
     /// Sweeps a page from a word on, and says at which to go on.
-    fn sweep_on(&mut self, number: u32, mut word: usize, credit: &mut u64) -> Option<usize> {
+    fn sweep_on(&mut self, number: u32, word: usize, credit: &mut u64) -> Option<usize> {
+        let before = (self.freed.objects, self.freed.block_bytes);
+        let next = self.sweep_words(number, word, credit);
+        let space = usize::from(self.pages.page(number).space);
+        let tally = &mut self.spaces.list[space].tally;
+        tally.freed_objects += self.freed.objects - before.0;
+        tally.freed_block_bytes += self.freed.block_bytes - before.1;
+        next
+    }
+
+    fn sweep_words(&mut self, number: u32, mut word: usize, credit: &mut u64) -> Option<usize> {
         let page = *self.pages.page(number);
         let remains = self.remains();
         let bits = bits::of_page(&mut self.bits, number);
@@ -83,16 +99,16 @@ impl Store {
 
     /// Puts a page that has been swept on the list where it belongs.
     fn put_away(&mut self, space: usize, number: u32) {
-        let stride = u32::from(self.pages.page(number).stride);
-        let live: u32 = bits::of_page(&mut self.bits, number).iter().map(|bits| bits.live.count_ones()).sum();
+        let is_empty = bits::of_page(&mut self.bits, number).iter().all(|bits| bits.live == 0);
         // What a minor cycle has emptied is about to be filled again, with the same type.
-        if live == 0 && self.extent == Extent::Full {
+        if is_empty && self.extent == Extent::Full {
+            self.spaces.list[space].tally.pages -= 1;
             if self.zeal.no_reuse {
                 self.pages.retire(&mut self.region, number);
             } else {
                 self.pages.vacate(number);
             }
-        } else if self.has_room(number, stride, live) {
+        } else if self.has_room(number) {
             self.pages.push(&mut self.spaces.list[space].roomy, number);
         } else {
             self.pages.push(&mut self.spaces.list[space].full, number);
@@ -100,13 +116,15 @@ impl Store {
     }
 
     /// Links the free cells of a page that has been swept, if it has some to speak of.
-    fn has_room(&mut self, number: u32, stride: u32, live: u32) -> bool {
+    fn has_room(&mut self, number: u32) -> bool {
+        let stride = u32::from(self.pages.page(number).stride);
         let capacity = cells_per_page(stride);
+        let bits = bits::of_page(&mut self.bits, number);
+        let live: u32 = bits.iter().map(|bits| bits.live.count_ones()).sum();
         let too_few = self.extent == Extent::Young && live > capacity - capacity / 8;
         if self.zeal.no_reuse || too_few {
             return false;
         }
-        let bits = bits::of_page(&mut self.bits, number);
         // SAFETY: the page has been swept, so that its bits are those of its living cells, and it is not allocated in. The
         // exclusive borrow of the store says that no reference into a cell is left (I8).
         unsafe { runs::link(self.cage, number, bits, stride) == Room::Some }
@@ -124,9 +142,7 @@ impl Store {
         for _ in 0..most {
             let number = self.next_unswept(space)?;
             self.sweep_on(number, 0, &mut { u64::MAX });
-            let stride = u32::from(self.pages.page(number).stride);
-            let live = bits::of_page(&mut self.bits, number).iter().map(|bits| bits.live.count_ones()).sum();
-            if self.has_room(number, stride, live) {
+            if self.has_room(number) {
                 return Some(number);
             }
             self.pages.push(&mut self.spaces.list[space].full, number);

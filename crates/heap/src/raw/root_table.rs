@@ -6,6 +6,7 @@
 
 use super::handle::{AnyGc, Gc};
 use crate::error::RootError;
+use crate::trace::Tracer;
 use slotmap::{DefaultKey, Key, KeyData, SlotMap};
 use std::cell::RefCell;
 use std::fmt;
@@ -55,8 +56,8 @@ impl RootTable {
     }
 
     /// Hands each root to the collector, which only takes note of it.
-    pub(super) fn mark_all(&self, marker: &mut super::mark::Marker<'_>) {
-        self.slots.borrow().values().for_each(|root| marker.edge(root.handle()));
+    pub(crate) fn trace(&self, tracer: &mut Tracer<'_>) {
+        self.slots.borrow().values().for_each(|&root| tracer.any_edge(root));
     }
 
     pub(crate) fn len(&self) -> usize {

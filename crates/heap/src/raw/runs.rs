@@ -12,8 +12,8 @@
 //! that the first free cell leads to. It is established by [`link`], and nothing writes to the header of a free cell but
 //! the commit that makes an object of it.
 
-use super::bits::{PageBits, next_free_run};
-use super::layout::{PAGE_GRANULES, cells_per_page};
+use super::bits::{PageBits, ones};
+use super::layout::{CELL_STARTS, PAGE_GRANULES, cells_per_page};
 use super::mark::cell;
 use super::object::meta;
 use std::ptr::NonNull;
@@ -63,17 +63,38 @@ impl Run {
 /// `number` is a page of the cage at `cage` whose cells have this stride; `bits` are its bits; nobody holds a reference into
 /// a free cell.
 pub(super) unsafe fn link(cage: NonNull<u8>, number: u32, bits: &PageBits, stride: u32) -> Room {
+    /// No granule of a page.
+    const NONE: u32 = u32::MAX;
     let first = number * PAGE_GRANULES;
-    let Some((mut begin, mut end)) = next_free_run(bits, stride, 0) else { return Room::None };
-    loop {
-        // Behind the end of a run there is a cell that lives, or no cell.
-        let next = next_free_run(bits, stride, end + stride);
-        let meta = (end - begin) | next.map_or(0, |(begin, _)| begin) << 16;
+    let write = |begin: u32, end: u32, next: u32| {
         // SAFETY: a free cell of the page. The four bytes behind its stamp are nobody's.
-        unsafe { cell(cage, first + begin).cast::<u32>().add(1).write(meta) };
-        let Some(next) = next else { return Room::Some };
-        (begin, end) = next;
+        unsafe { cell(cage, first + begin).cast::<u32>().add(1).write((end - begin) | next << 16) };
+    };
+    let (mut begin, mut end) = (NONE, NONE);
+    for (word, (&starts, bits)) in CELL_STARTS[stride as usize].iter().zip(bits).enumerate() {
+        let free = starts & !bits.live;
+        let lowest = word as u32 * 64;
+        if free == starts && starts != 0 && lowest + starts.trailing_zeros() == end {
+            // The run goes on through the whole word.
+            end = lowest + 63 - starts.leading_zeros() + stride;
+            continue;
+        }
+        for bit in ones(free) {
+            let at = lowest + bit;
+            if at != end {
+                if begin != NONE {
+                    write(begin, end, at);
+                }
+                begin = at;
+            }
+            end = at + stride;
+        }
     }
+    if begin == NONE {
+        return Room::None;
+    }
+    write(begin, end, 0);
+    Room::Some
 }
 
 /// Whether a page has a free cell.
@@ -87,7 +108,7 @@ const _: () = assert!(PAGE_GRANULES <= u16::MAX as u32);
 
 #[cfg(test)]
 mod tests {
-    use super::super::bits::{Bits, bit_of, word_of};
+    use super::super::bits::{Bits, bit_of, next_free_run, word_of};
     use super::super::layout::{PAGE_BYTES, PAGE_WORDS};
     use super::*;
 

@@ -17,6 +17,7 @@ use super::remember::Remembered;
 use super::spaces::Spaces;
 use super::stamps::Stamps;
 use super::sweep::Freed;
+use super::waiting::Waiting;
 use super::worklist::Worklist;
 use crate::error::{HandleError, HandleName, HeapError};
 use crate::external::ExternalBytes;
@@ -53,6 +54,7 @@ pub(crate) struct Store {
     pub(super) pages: Pages,
     pub(super) work: Worklist,
     pub(super) remembered: Remembered,
+    pub(super) waiting: Waiting,
     /// What is remembered at a write is what has another stamp than this: see [`Store::before_write`].
     pub(super) young_stamp: u32,
     /// Bytes of the blocks that were made for outline cells, since the store was made.
@@ -82,7 +84,7 @@ impl Store {
     pub(crate) fn new(limit: usize, external: ExternalBytes, zeal: Zeal) -> Result<Store, HeapError> {
         let stamps = Stamps::new().ok_or(HeapError::Stamps)?;
         let young_stamp = stamps.current();
-        let (region, bits, pages, remembered, spaces) = reserve()?;
+        let (region, bits, pages, waiting, spaces) = reserve()?;
         Ok(Store {
             cage: region.start(),
             spaces,
@@ -90,7 +92,8 @@ impl Store {
             bits,
             pages,
             work: Worklist::new(),
-            remembered,
+            remembered: Remembered::new(),
+            waiting,
             young_stamp,
             made_block_bytes: 0,
             taken_bytes: 0,
@@ -166,20 +169,26 @@ impl Store {
         self.remembered.len()
     }
 
+    /// About as many objects as take as long to look at as what is remembered.
+    pub(crate) fn remembered_work(&self) -> u64 {
+        self.remembered.work()
+    }
+
     /// Bytes that a cycle's worklist holds from the system.
     pub(crate) fn scratch_bytes(&self) -> usize {
-        self.work.arena_bytes() + self.remembered.arena_bytes()
+        self.work.arena_bytes() + self.remembered.arena_bytes() + self.waiting.arena_bytes()
     }
 
     /// Lets each list of a cycle grow to `bytes` only.
     pub(crate) fn limit_scratch(&mut self, bytes: Option<usize>) {
         self.work.limit_arena(bytes);
         self.remembered.limit_arena(bytes);
+        self.waiting.limit_arena(bytes);
     }
 }
 
 /// A cage and the tables for it.
-type Parts = (Region, Table<Bits>, Pages, Remembered, Spaces);
+type Parts = (Region, Table<Bits>, Pages, Waiting, Spaces);
 
 /// Reserves a cage of the size that all have, or of the largest that the system grants if this is the first.
 fn reserve() -> Result<Parts, HeapError> {
@@ -205,7 +214,7 @@ fn reserve_of(bytes: usize) -> Option<Parts> {
         Region::reserve(bytes)?,
         Table::reserve(bytes / GRANULE / 64)?,
         Pages::reserve(bytes / PAGE_BYTES)?,
-        Remembered::reserve(bytes / GRANULE)?,
+        Waiting::reserve(bytes / GRANULE)?,
         Spaces::new()?,
     ))
 }

@@ -36,6 +36,13 @@ const ALONE_COST: u64 = 32;
 const FAR_EDGE_COST: u64 = 2;
 /// An edge leads far away if it is so many words of the bitmap from the last one.
 const FAR_EDGE: usize = 16;
+/// A graph is local while so many cells, or more, are near between two that are not.
+const LOCAL: u64 = 16;
+/// How many lines are asked for beside a cell from afar in a local graph. Half as many were slower on trees of 4 KiB that
+/// lie scattered, and more were no faster.
+const NEIGHBOURS: i32 = 16;
+/// Granules of a cache line.
+const LINE: i32 = 4;
 /// How far ahead of such an index, in granules, memory is asked for. A quarter of this was slower on a tree.
 const AHEAD: i32 = 128;
 
@@ -53,6 +60,10 @@ pub(crate) struct Worklist {
     last_word: usize,
     /// How much may still be spent on cells that are handed out.
     credit: u64,
+    /// The credit when the last cell from afar was met.
+    credit_when_far: u64,
+    /// On which side of the cell before it the last near one was: 1 or -1.
+    direction: i32,
     overflowed: bool,
 }
 
@@ -67,6 +78,8 @@ impl Worklist {
             last: 0,
             last_word: 0,
             credit: 0,
+            credit_when_far: 0,
+            direction: -1,
             overflowed: false,
         }
     }
@@ -89,9 +102,10 @@ impl Worklist {
         self.stack.arena_bytes() + self.parts.arena_bytes()
     }
 
-    /// Lets the stack grow to `bytes` only; `None` lifts the limit.
+    /// Lets each of the stacks grow to `bytes` only; `None` lifts the limit.
     pub(crate) fn limit_arena(&mut self, bytes: Option<usize>) {
         self.stack.limit_arena(bytes);
+        self.parts.limit_arena(bytes);
     }
 
     /// Whether a push has been forgotten since this was asked last.
@@ -161,13 +175,20 @@ impl Worklist {
                 self.last = index;
                 self.credit = credit;
                 // Where steps are small, the mark goes through memory in one direction.
-                let direction = (step >> 31) | 1;
-                super::prefetch::read(cage, index.wrapping_add_signed(direction * AHEAD));
+                self.direction = (step >> 31) | 1;
+                super::prefetch::read(cage, index.wrapping_add_signed(self.direction * AHEAD));
                 return Some(index);
             }
             super::prefetch::read(cage, index);
             // A cell may lie on two lines.
             super::prefetch::read(cage, index.wrapping_add(2));
+            if self.credit_when_far.saturating_sub(credit) >= LOCAL {
+                // It will lead to cells near it, on the side where the last ones were.
+                for line in 1..=NEIGHBOURS {
+                    super::prefetch::read(cage, index.wrapping_add_signed(self.direction * LINE * line));
+                }
+            }
+            self.credit_when_far = credit;
             if self.queue_len < IN_FLIGHT {
                 self.queue[(self.queue_head + self.queue_len) % IN_FLIGHT] = index;
                 self.queue_len += 1;

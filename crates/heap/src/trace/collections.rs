@@ -1,6 +1,6 @@
 //! The collections of the standard library.
 
-use crate::trace::{Trace, Tracer};
+use crate::trace::{Describer, Trace, Tracer, describe};
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap, HashSet, LinkedList, VecDeque};
 
 /// Traces each item, or none, where their type has no edges.
@@ -34,13 +34,31 @@ macro_rules! sequences {
             fn trace(&self, tracer: &mut Tracer<'_>) {
                 each(self, tracer);
             }
+
+            fn describe(&self, describer: &mut Describer<'_>) {
+                describe::each(self, describer);
+            }
         }
     )*};
 }
 
 sequences! {
-    {} [T], {const N: usize} [T; N], {} Vec<T>, {} VecDeque<T>, {} LinkedList<T>, {} BTreeSet<T>, {} BinaryHeap<T>,
+    {const N: usize} [T; N], {} Vec<T>, {} VecDeque<T>, {} LinkedList<T>, {} BTreeSet<T>, {} BinaryHeap<T>,
     {S} HashSet<T, S>,
+}
+
+impl<T: Trace> Trace for [T] {
+    const HAS_EDGES: bool = T::HAS_EDGES;
+    const IS_WEAK: bool = T::IS_WEAK;
+
+    #[inline]
+    fn trace(&self, tracer: &mut Tracer<'_>) {
+        each(self, tracer);
+    }
+
+    fn describe(&self, describer: &mut Describer<'_>) {
+        describe::each(self, describer);
+    }
 }
 
 impl<K: Trace, V: Trace, S> Trace for HashMap<K, V, S> {
@@ -49,6 +67,10 @@ impl<K: Trace, V: Trace, S> Trace for HashMap<K, V, S> {
     fn trace(&self, tracer: &mut Tracer<'_>) {
         each_pair(self, tracer);
     }
+
+    fn describe(&self, describer: &mut Describer<'_>) {
+        describe::each_pair(self, describer);
+    }
 }
 
 impl<K: Trace, V: Trace> Trace for BTreeMap<K, V> {
@@ -56,5 +78,9 @@ impl<K: Trace, V: Trace> Trace for BTreeMap<K, V> {
 
     fn trace(&self, tracer: &mut Tracer<'_>) {
         each_pair(self, tracer);
+    }
+
+    fn describe(&self, describer: &mut Describer<'_>) {
+        describe::each_pair(self, describer);
     }
 }

@@ -27,11 +27,11 @@ impl Trees {
 }
 
 impl Forest for Trees {
-    fn replace(&mut self, place: usize, depth: u32, value: u32, watch: &mut Watch) {
+    fn replace(&mut self, place: usize, nodes: u64, value: u32, watch: &mut Watch) {
         let value = u64::from(value);
         self.0.mutate(|mc, table| {
-            let tree = trees::complete(depth, &mut |left, right| Gc::new(mc, Tree { left, right, value }));
-            table.set(mc, place, Some(tree));
+            let tree = trees::balanced(nodes, &mut |left, right, _| Gc::new(mc, Tree { left, right, value }));
+            table.set(mc, place, tree);
         });
         watch.pause(|| self.0.collect_debt());
     }

@@ -165,12 +165,13 @@ type tree struct {
 	value       uint64
 }
 
-func complete(depth, value uint32) *tree {
-	if depth == 0 {
-		return &tree{nil, nil, uint64(value)}
+func balanced(nodes, value uint32) *tree {
+	if nodes == 0 {
+		return nil
 	}
-	left := complete(depth-1, value)
-	right := complete(depth-1, value)
+	half := (nodes - 1) / 2
+	left := balanced(half, value)
+	right := balanced(nodes-1-half, value)
 	return &tree{left, right, uint64(value)}
 }
 
@@ -188,10 +189,11 @@ type planter struct {
 }
 
 func (planter *planter) plant(place uint32) {
-	depth := 6 + below(2)
+	const smallest, largest = 64, 190
+	nodes := smallest + below(largest+1-smallest)
 	planter.planted++
-	planter.nodes += 1<<(depth+1) - 1
-	planter.forest[place] = complete(depth, planter.planted)
+	planter.nodes += uint64(nodes)
+	planter.forest[place] = balanced(nodes, planter.planted)
 	operationDone()
 }
 

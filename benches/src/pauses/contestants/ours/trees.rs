@@ -31,11 +31,11 @@ impl Trees {
 }
 
 impl Forest for Trees {
-    fn replace(&mut self, place: usize, depth: u32, value: u32, watch: &mut Watch) {
+    fn replace(&mut self, place: usize, nodes: u64, value: u32, watch: &mut Watch) {
         let Trees { heap, table } = self;
         let value = u64::from(value);
-        let tree = trees::complete(depth, &mut |left, right| heap.alloc(Tree { left, right, value }));
-        set(heap, *table, place, Some(tree));
+        let tree = trees::balanced(nodes, &mut |left, right, _| heap.alloc(Tree { left, right, value }));
+        set(heap, *table, place, tree);
         watch.pause(|| heap.safepoint(table));
     }
 

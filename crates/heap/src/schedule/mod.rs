@@ -1,11 +1,7 @@
 //! The schedule: when a collection begins, how large its slices are, and how far apart.
 //!
 //! A full collection should be complete when the heap has grown to `end_by`, which is the growth factor times what is
-//! alive. It begins when three quarters of that way are gone, and spreads its work over the rest: a slice of the pause
-//! budget every so many bytes. When the bytes between two slices would become too few, as the program allocates much for
-//! what there is to mark, the slices become larger instead: a few times the budget at first, and more when the heap
-//! outgrows its bound all the same. When it outgrows that by as much again, where safepoints are rare, and near the limit,
-//! the collection is completed at once.
+//! alive. It begins when three quarters of that way are gone, and spreads its work over the rest (`pace.rs`).
 //!
 //! What died after it was marked survives a collection in slices. How much that was is estimated, so that the heap does not
 //! grow for the sake of garbage.
@@ -14,22 +10,18 @@
 //! survives, there are none until the next full collection, and then it is tried again; if that is in vain, after two
 //! more, four, and eight.
 
+mod pace;
+
+pub(crate) use pace::{Pace, Slice, Stage};
+
 use crate::budget::Budget;
 use crate::collect::Collector;
 use crate::events::Reason;
 use crate::raw::{Extent, PAGE_BYTES};
+use pace::MOST_STEP_BYTES;
 
 /// The usual pause budget, in units of work: about a tenth of a millisecond.
 const PAUSE_UNITS: u64 = 12_000;
-/// The fewest and the most bytes that are allocated between two slices.
-const STEP_BYTES: std::ops::RangeInclusive<usize> = 32 << 10..=256 << 10;
-/// The fewest bytes that are allocated between two slices of sweeping.
-const LEAST_SWEEP_STEP: usize = 8 << 10;
-/// What is allocated between two slices of work that does not hurry.
-const CALM_STEP_BYTES: usize = 64 << 10;
-/// The largest multiple of the budget that a slice in a hurry has, and the largest when the heap has outgrown its bound.
-const HURRY: u64 = 4;
-const GREAT_HURRY: u64 = 16;
 /// The part of the growth during which a full collection is done.
 const AHEAD: usize = 4;
 /// With less than this to the limit, a full collection is not done in slices.
@@ -62,7 +54,7 @@ pub(crate) struct Schedule {
     /// How much work that was for each object, which depends on how they lie in memory.
     work_per_object: f64,
     /// Bytes that had been allocated and freed by then.
-    taken_at_last: u64,
+    allocated_at_last: u64,
     freed_at_last: u64,
     /// Minor collections do not pay: there are none until so many full collections are complete,
     minors_rest: u32,
@@ -70,15 +62,15 @@ pub(crate) struct Schedule {
     next_rest: u32,
     /// The next full collection begins when so many bytes are used,
     start_at: usize,
-    /// or so many are in pages and blocks, which minor collections cannot empty of old garbage.
+    /// or so many are in pages and blocks, which minor collections cannot empty of old garbage,
     start_at_in_use: usize,
-    /// It should be complete when so many bytes are used,
-    end_by: usize,
-    /// which is so many from where it began. One that begins late has another bound than was planned.
-    room: usize,
-    planned_end: usize,
     /// or when pages have come to so many bytes, most of which minor collections have emptied.
     sparse_at: usize,
+    /// It should be complete when so many bytes are used. One that begins late has another bound than was planned.
+    end_by: usize,
+    planned_end: usize,
+    /// So many bytes are between where it began and that bound.
+    room: usize,
     /// It is completed at once when so many are in pages and blocks.
     end_by_in_use: usize,
     /// Bytes that were empty through each of the last full collections.
@@ -95,13 +87,14 @@ pub(crate) struct Cycle {
     /// How much work marking was thought to be when it began.
     pub(crate) expected_work: u64,
     pub(crate) used_before: usize,
+    pub(crate) committed_before: usize,
     /// Bytes that were allocated since the last collection.
     pub(crate) young_bytes: u64,
     pub(crate) freed_objects_before: u64,
     pub(crate) freed_bytes_before: u64,
     /// Bytes that were allocated since the heap was made, when it began and when marking ended.
-    pub(crate) taken_before: u64,
-    pub(crate) taken_when_marked: u64,
+    pub(crate) allocated_before: u64,
+    pub(crate) allocated_when_marked: u64,
 }
 
 /// How full a heap is.
@@ -113,32 +106,6 @@ pub(crate) struct Fullness {
     pub(crate) in_use: usize,
     /// What may be committed.
     pub(crate) limit: usize,
-}
-
-/// What a collection is doing.
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Stage {
-    Marking,
-    Sweeping,
-}
-
-/// What a slice has done.
-#[derive(Copy, Clone, Debug, Default)]
-pub(crate) struct Slice {
-    pub(crate) work: u64,
-    /// Bytes of the cells that it has swept.
-    pub(crate) swept_bytes: u64,
-}
-
-/// How the next slice is done.
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Pace {
-    /// So many bytes from now, with the usual budget.
-    Calm(usize),
-    /// The same, with so many times the budget.
-    Hurried(usize, u32),
-    /// All that is left, now.
-    AtOnce,
 }
 
 impl Schedule {
@@ -153,7 +120,7 @@ impl Schedule {
             major_wanted: false,
             live: 0,
             work_per_object: 3.0,
-            taken_at_last: 0,
+            allocated_at_last: 0,
             freed_at_last: 0,
             minors_rest: 0,
             next_rest: 1,
@@ -162,8 +129,8 @@ impl Schedule {
             end_by: usize::MAX,
             room: 0,
             planned_end: usize::MAX,
-            sparse_at: usize::MAX,
             end_by_in_use: usize::MAX,
+            sparse_at: usize::MAX,
             idle_bytes: [0; IDLE_CYCLES],
         }
     }
@@ -183,13 +150,6 @@ impl Schedule {
     /// How many of the bytes that the heap may grow by are left when a full collection begins.
     fn ahead(&self, growth_budget: usize) -> usize {
         if self.pause == Budget::unlimited() { 0 } else { growth_budget / AHEAD }
-    }
-
-    /// How many times a slice of so many units has to be done at once, so that the collection comes to an end. It would not
-    /// if the program made as much new work between two slices as one of them does.
-    pub(crate) fn insistence(cycle: &Cycle, units: u64) -> u32 {
-        let excess = cycle.work.saturating_sub(cycle.expected_work.saturating_mul(2).saturating_add(64));
-        u32::try_from(excess / units.saturating_mul(8)).unwrap_or(u32::MAX).saturating_add(1)
     }
 
     /// Takes note that a collection begins, which may be late: the heap may have grown far, where no safepoint came.
@@ -264,41 +224,6 @@ impl Schedule {
         to_full.min(to_limit).min(to_minor).max(2 * PAGE_BYTES)
     }
 
-    /// When the next slice of the collection that is under way is due, and how large it is, by what the last one did.
-    pub(crate) fn pace(&self, cycle: &Cycle, stage: Stage, now: Fullness, last: Slice) -> Pace {
-        let near_limit = now.in_use >= self.end_by_in_use && cycle.extent == Extent::Full;
-        if near_limit || now.used >= self.end_by.saturating_add(self.room) {
-            return Pace::AtOnce;
-        }
-        let most = if now.used < self.end_by { HURRY } else { GREAT_HURRY };
-        if stage == Stage::Sweeping {
-            // Faster than the program fills cells, which it takes a page at a time. Things to drop take long.
-            let step = (last.swept_bytes / 4).max(1);
-            let least = LEAST_SWEEP_STEP as u64;
-            return match (least / step).min(most) {
-                0 | 1 => Pace::Calm((step as usize).clamp(LEAST_SWEEP_STEP, CALM_STEP_BYTES)),
-                times => Pace::Hurried(LEAST_SWEEP_STEP, times as u32),
-            };
-        }
-        if cycle.extent == Extent::Young {
-            return Pace::Calm(CALM_STEP_BYTES);
-        }
-        let units = self.pause.units().unwrap_or(last.work).max(1);
-        // An eighth is added for what is new, and as a reserve.
-        let expected = cycle.expected_work + cycle.expected_work / 8;
-        let left = expected.saturating_sub(cycle.work).max(units);
-        let slices = left.div_ceil(units);
-        let room = self.end_by.saturating_sub(now.used).min(self.end_by_in_use - now.in_use) as u64;
-        let step = room / slices;
-        let least = *STEP_BYTES.start() as u64;
-        let hurry = (least / step.max(1)).min(most) as u32;
-        if hurry > 1 {
-            Pace::Hurried(*STEP_BYTES.start(), hurry)
-        } else {
-            Pace::Calm((step as usize).clamp(*STEP_BYTES.start(), *STEP_BYTES.end()))
-        }
-    }
-
     /// Bytes by which a full collection should be complete.
     pub(crate) fn bound(&self) -> usize {
         self.end_by
@@ -319,13 +244,14 @@ impl Schedule {
             Extent::Full => {
                 // Of what was allocated since the last full collection, the part that was garbage by now. While this one
                 // marked, as much will have become garbage for each byte; marked already, unless it died young.
-                let allocated = cycle.taken_when_marked - self.taken_at_last;
+                let allocated = cycle.allocated_when_marked - self.allocated_at_last;
                 let freed = (freed_bytes - self.freed_at_last).min(allocated);
-                let while_marking = if self.has_minors() { 0 } else { cycle.taken_when_marked - cycle.taken_before };
+                let while_marking =
+                    if self.has_minors() { 0 } else { cycle.allocated_when_marked - cycle.allocated_before };
                 let floating = u128::from(while_marking) * u128::from(freed) / u128::from(allocated.max(1));
                 let floating = (floating as usize).min(now.used / 4);
                 self.minors_rest = self.minors_rest.saturating_sub(1);
-                (self.taken_at_last, self.freed_at_last) = (cycle.taken_when_marked, freed_bytes);
+                (self.allocated_at_last, self.freed_at_last) = (cycle.allocated_when_marked, freed_bytes);
                 let expected = cycle.expected_work.max(1) as f64 / self.work_per_object;
                 self.work_per_object = (cycle.work as f64 / expected).clamp(1.0, 32.0);
                 // What was allocated since marking ended is not known to be alive.
@@ -333,7 +259,7 @@ impl Schedule {
                 self.sparse_at = now.in_use.saturating_add(now.used.max(self.min_bytes));
                 self.plan(now);
                 // What floats is not worth another collection right away.
-                self.start_at = self.start_at.max(now.used.saturating_add(*STEP_BYTES.end()));
+                self.start_at = self.start_at.max(now.used.saturating_add(MOST_STEP_BYTES));
                 self.end_by = self.end_by.max(self.start_at);
             }
             Extent::Young => {
@@ -364,21 +290,21 @@ impl Schedule {
 mod tests {
     use super::*;
 
-    const MIB: usize = 1 << 20;
+    pub(super) const MIB: usize = 1 << 20;
 
-    fn fullness(used: usize) -> Fullness {
+    pub(super) fn fullness(used: usize) -> Fullness {
         Fullness { used, in_use: used, limit: usize::MAX }
     }
 
     /// A schedule for a heap of which so much is alive.
-    fn planned(now: Fullness) -> Schedule {
+    pub(super) fn planned(now: Fullness) -> Schedule {
         let mut schedule = Schedule::new(Collector::MarkSweep);
         schedule.live = now.used;
         schedule.plan(now);
         schedule
     }
 
-    fn cycle(expected_work: u64, work: u64) -> Cycle {
+    pub(super) fn cycle(expected_work: u64, work: u64) -> Cycle {
         Cycle {
             extent: Extent::Full,
             reason: Reason::Growth,
@@ -386,78 +312,13 @@ mod tests {
             work,
             expected_work,
             used_before: 0,
+            committed_before: 0,
             young_bytes: 0,
             freed_objects_before: 0,
             freed_bytes_before: 0,
-            taken_before: 0,
-            taken_when_marked: 0,
+            allocated_before: 0,
+            allocated_when_marked: 0,
         }
-    }
-
-    /// Where the heap stands when a full collection of so much work is done, or when it is not calm any more.
-    fn follow(schedule: &Schedule, from: usize, work: u64) -> Result<usize, Pace> {
-        let (mut used, mut done) = (from, 0);
-        while done < work {
-            match schedule.pace(&cycle(work, done), Stage::Marking, fullness(used), Slice::default()) {
-                Pace::Calm(step) => used += step,
-                pace => return Err(pace),
-            }
-            done += PAUSE_UNITS;
-        }
-        Ok(used)
-    }
-
-    #[test]
-    fn a_full_collection_ends_by_the_growth_factor() {
-        let mut schedule = planned(fullness(60 * MIB));
-        assert_eq!(schedule.due(fullness(104 * MIB), 0), None);
-        assert_eq!(schedule.due(fullness(106 * MIB), 0), Some((Extent::Full, Reason::Growth)));
-        schedule.begun(fullness(105 * MIB));
-        let end = follow(&schedule, 105 * MIB, 2_000_000).unwrap();
-        assert!(end > 110 * MIB && end < 121 * MIB, "{}", end / MIB);
-    }
-
-    #[test]
-    fn one_that_begins_late_takes_its_time_all_the_same() {
-        let mut schedule = planned(fullness(0));
-        let late = fullness(200 * MIB);
-        assert!(schedule.due(late, 0).is_some());
-        schedule.begun(late);
-        assert!(follow(&schedule, 200 * MIB, 2_000_000).is_ok());
-    }
-
-    #[test]
-    fn slices_grow_when_there_is_little_room() {
-        let mut schedule = Schedule::new(Collector::MarkSweep);
-        schedule.growth = 1.1;
-        schedule.live = 60 * MIB;
-        schedule.plan(fullness(60 * MIB));
-        let pace = |schedule: &Schedule, used, cycle: Cycle| {
-            schedule.pace(&cycle, Stage::Marking, fullness(used), Slice::default())
-        };
-        schedule.begun(fullness(64 * MIB));
-        assert_eq!(pace(&schedule, 65 * MIB, cycle(2_000_000, 0)), Pace::Hurried(32 << 10, 4));
-        assert_eq!(pace(&schedule, 67 * MIB, cycle(2_000_000, 0)), Pace::Hurried(32 << 10, 16));
-        assert_eq!(pace(&schedule, 90 * MIB, cycle(2_000_000, 0)), Pace::AtOnce);
-    }
-
-    #[test]
-    fn a_collection_insists_when_there_is_more_work_than_was_thought() {
-        assert_eq!(Schedule::insistence(&cycle(1000, 2000), 10), 1);
-        assert_eq!(Schedule::insistence(&cycle(1000, 2064 + 800), 10), 11);
-        assert_eq!(Schedule::insistence(&cycle(0, u64::MAX), 1), u32::MAX);
-    }
-
-    #[test]
-    fn sweeping_keeps_ahead_of_the_program() {
-        let schedule = planned(fullness(60 * MIB));
-        let pace = |swept_bytes| {
-            schedule.pace(&cycle(0, 0), Stage::Sweeping, fullness(61 * MIB), Slice { work: PAUSE_UNITS, swept_bytes })
-        };
-        assert_eq!(pace(10 << 20), Pace::Calm(CALM_STEP_BYTES));
-        assert_eq!(pace(40 << 10), Pace::Calm(10 << 10));
-        assert_eq!(pace(16 << 10), Pace::Hurried(LEAST_SWEEP_STEP, 2));
-        assert_eq!(pace(1 << 10), Pace::Hurried(LEAST_SWEEP_STEP, 4));
     }
 
     #[test]
@@ -467,17 +328,6 @@ mod tests {
         let sparse = |in_use| Fullness { used: MIB, in_use, limit: usize::MAX };
         assert_eq!(schedule.due(sparse(16 * MIB), 0), None);
         assert_eq!(schedule.due(sparse(17 * MIB), 0), Some((Extent::Full, Reason::Growth)));
-    }
-
-    #[test]
-    fn near_the_limit_it_is_completed_at_once() {
-        let at = |used: usize| Fullness { used, in_use: used, limit: 20 * MIB };
-        let mut schedule = planned(at(4 * MIB));
-        assert_eq!(schedule.due(at(8 * MIB), 0), None);
-        assert_eq!(schedule.due(at(12 * MIB), 0).map(|(extent, _)| extent), Some(Extent::Full));
-        schedule.begun(at(12 * MIB));
-        assert_ne!(schedule.pace(&cycle(1000, 0), Stage::Marking, at(13 * MIB), Slice::default()), Pace::AtOnce);
-        assert_eq!(schedule.pace(&cycle(1000, 0), Stage::Marking, at(18 * MIB), Slice::default()), Pace::AtOnce);
     }
 
     #[test]
@@ -506,11 +356,11 @@ mod tests {
         let mut schedule = planned(fullness(60 * MIB));
         schedule.nursery_bytes = 0;
         // All that was allocated is garbage of old: 20 MiB while the cycle marked, of which none was freed.
-        let steady = Cycle { taken_before: mib(80), taken_when_marked: mib(100), ..cycle(0, 0) };
+        let steady = Cycle { allocated_before: mib(80), allocated_when_marked: mib(100), ..cycle(0, 0) };
         schedule.ended(&steady, mib(100), 0, fullness(80 * MIB));
         assert_eq!(schedule.live, 60 * MIB);
         // Nothing of it is garbage.
-        let growing = Cycle { taken_before: mib(180), taken_when_marked: mib(200), ..cycle(0, 0) };
+        let growing = Cycle { allocated_before: mib(180), allocated_when_marked: mib(200), ..cycle(0, 0) };
         schedule.ended(&growing, mib(100), 0, fullness(180 * MIB));
         assert_eq!(schedule.live, 180 * MIB);
     }

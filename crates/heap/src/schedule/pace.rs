@@ -1,0 +1,176 @@
+//! The pace of a collection in slices: how far apart they are, and how large.
+//!
+//! A slice has the pause budget and comes every so many bytes, so that the work is done when the heap has grown to its
+//! bound. When the program allocates much for what there is to mark, the bytes between two slices become fewer; when they
+//! would be too few, the slices become larger instead, a few times the budget. When the heap outgrows its bound by as much
+//! again, which takes a program with few safepoints, and near the limit, the collection is completed at once.
+//!
+//! Little and often is also what lets marking end: what the program writes to between two slices is looked at again, and
+//! that has to be less than what a slice looks at.
+
+use super::{Cycle, Fullness, Schedule};
+use crate::raw::Extent;
+
+/// The fewest bytes that are allocated between two slices.
+const LEAST_STEP_BYTES: usize = 8 << 10;
+/// What is allocated between two slices of work that does not hurry.
+const CALM_STEP_BYTES: usize = 64 << 10;
+/// The most bytes that are allocated between two slices.
+pub(super) const MOST_STEP_BYTES: usize = 256 << 10;
+/// The largest multiple of the budget that a slice in a hurry has.
+const HURRY: u64 = 3;
+
+/// What a collection is doing.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Stage {
+    Marking,
+    Pruning,
+    Sweeping,
+}
+
+/// What a slice has done.
+#[derive(Copy, Clone, Debug, Default)]
+pub(crate) struct Slice {
+    pub(crate) work: u64,
+    /// Bytes of the cells that it has swept.
+    pub(crate) swept_bytes: u64,
+}
+
+/// How the next slice is done.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Pace {
+    /// So many bytes from now, with so many times the budget.
+    Step { bytes: usize, times: u32 },
+    /// All that is left, now.
+    AtOnce,
+}
+
+impl Pace {
+    /// A slice for every so many bytes, at most so far apart.
+    fn of(bytes: u64, most: usize) -> Pace {
+        let times = (LEAST_STEP_BYTES as u64 / bytes.max(1)).clamp(1, HURRY) as u32;
+        Pace::Step { bytes: (bytes as usize).clamp(LEAST_STEP_BYTES, most), times }
+    }
+}
+
+impl Schedule {
+    /// How many times a slice of so many units has to be done at once, so that the collection comes to an end. It would not
+    /// if the program made as much new work between two slices as one of them does.
+    pub(crate) fn insistence(cycle: &Cycle, units: u64) -> u32 {
+        let excess = cycle.work.saturating_sub(cycle.expected_work.saturating_mul(2).saturating_add(64));
+        let share = units.saturating_mul(8).max(cycle.expected_work);
+        u32::try_from(excess / share).unwrap_or(u32::MAX).saturating_add(1)
+    }
+
+    /// When the next slice of the collection that is under way is due, and how large it is, by what the last one did.
+    pub(crate) fn pace(&self, cycle: &Cycle, stage: Stage, now: Fullness, last: Slice) -> Pace {
+        let near_limit = now.in_use >= self.end_by_in_use && cycle.extent == Extent::Full;
+        // A minor one would not make room.
+        let has_outgrown = cycle.extent == Extent::Full && now.used >= self.end_by.saturating_add(self.room);
+        if near_limit || has_outgrown {
+            return Pace::AtOnce;
+        }
+        match (stage, cycle.extent) {
+            // Faster than the program fills cells, which it takes a page at a time. Things to drop take long.
+            (Stage::Sweeping, _) => Pace::of(last.swept_bytes / 4, CALM_STEP_BYTES),
+            // A cycle that short is over before much is written to.
+            (Stage::Marking, Extent::Young) => Pace::Step { bytes: LEAST_STEP_BYTES, times: 1 },
+            (Stage::Pruning, _) => Pace::of(CALM_STEP_BYTES as u64, CALM_STEP_BYTES),
+            (Stage::Marking, Extent::Full) => {
+                let units = self.pause.units().unwrap_or(last.work).max(1);
+                // An eighth is added for what is new, and as a reserve.
+                let expected = cycle.expected_work + cycle.expected_work / 8;
+                let left = expected.saturating_sub(cycle.work).max(units);
+                let room = self.end_by.saturating_sub(now.used).min(self.end_by_in_use - now.in_use) as u64;
+                Pace::of(room / left.div_ceil(units), MOST_STEP_BYTES)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::PAUSE_UNITS;
+    use super::super::tests::{MIB, cycle, fullness, planned};
+    use super::*;
+    use crate::collect::Collector;
+    use crate::events::Reason;
+
+    /// Where the heap stands when a full collection of so much work is done, or when it is not calm any more.
+    fn follow(schedule: &Schedule, from: usize, work: u64) -> Result<usize, Pace> {
+        let (mut used, mut done) = (from, 0);
+        while done < work {
+            match schedule.pace(&cycle(work, done), Stage::Marking, fullness(used), Slice::default()) {
+                Pace::Step { bytes, times: 1 } => used += bytes,
+                pace => return Err(pace),
+            }
+            done += PAUSE_UNITS;
+        }
+        Ok(used)
+    }
+
+    #[test]
+    fn a_full_collection_ends_by_the_growth_factor() {
+        let mut schedule = planned(fullness(60 * MIB));
+        assert_eq!(schedule.due(fullness(104 * MIB), 0), None);
+        assert_eq!(schedule.due(fullness(106 * MIB), 0), Some((Extent::Full, Reason::Growth)));
+        schedule.begun(fullness(105 * MIB));
+        let end = follow(&schedule, 105 * MIB, 2_000_000).unwrap();
+        assert!(end > 110 * MIB && end < 121 * MIB, "{}", end / MIB);
+    }
+
+    #[test]
+    fn one_that_begins_late_takes_its_time_all_the_same() {
+        let mut schedule = planned(fullness(0));
+        let late = fullness(200 * MIB);
+        assert!(schedule.due(late, 0).is_some());
+        schedule.begun(late);
+        assert!(follow(&schedule, 200 * MIB, 2_000_000).is_ok());
+    }
+
+    #[test]
+    fn slices_grow_when_there_is_little_room() {
+        let mut schedule = Schedule::new(Collector::MarkSweep);
+        schedule.growth = 1.1;
+        schedule.live = 60 * MIB;
+        schedule.plan(fullness(60 * MIB));
+        let pace = |schedule: &Schedule, used, cycle: Cycle| {
+            schedule.pace(&cycle, Stage::Marking, fullness(used), Slice::default())
+        };
+        schedule.begun(fullness(64 * MIB));
+        assert_eq!(pace(&schedule, 65 * MIB, cycle(2_000_000, 0)), Pace::Step { bytes: 8 << 10, times: 1 });
+        assert_eq!(pace(&schedule, 67 * MIB, cycle(2_000_000, 0)), Pace::Step { bytes: LEAST_STEP_BYTES, times: 3 });
+        assert_eq!(pace(&schedule, 90 * MIB, cycle(2_000_000, 0)), Pace::AtOnce);
+    }
+
+    #[test]
+    fn a_collection_insists_when_there_is_more_work_than_was_thought() {
+        assert_eq!(Schedule::insistence(&cycle(1000, 2000), 10), 1);
+        assert_eq!(Schedule::insistence(&cycle(1000, 2064 + 5000), 10), 6);
+        assert_eq!(Schedule::insistence(&cycle(1000, 2064 + 5000), 500), 2);
+        assert_eq!(Schedule::insistence(&cycle(0, u64::MAX), 1), u32::MAX);
+    }
+
+    #[test]
+    fn sweeping_keeps_ahead_of_the_program() {
+        let schedule = planned(fullness(60 * MIB));
+        let pace = |swept_bytes| {
+            schedule.pace(&cycle(0, 0), Stage::Sweeping, fullness(61 * MIB), Slice { work: PAUSE_UNITS, swept_bytes })
+        };
+        assert_eq!(pace(10 << 20), Pace::Step { bytes: CALM_STEP_BYTES, times: 1 });
+        assert_eq!(pace(40 << 10), Pace::Step { bytes: 10 << 10, times: 1 });
+        assert_eq!(pace(16 << 10), Pace::Step { bytes: LEAST_STEP_BYTES, times: 2 });
+        assert_eq!(pace(1 << 10), Pace::Step { bytes: LEAST_STEP_BYTES, times: 3 });
+    }
+
+    #[test]
+    fn near_the_limit_it_is_completed_at_once() {
+        let at = |used: usize| Fullness { used, in_use: used, limit: 20 * MIB };
+        let mut schedule = planned(at(4 * MIB));
+        assert_eq!(schedule.due(at(8 * MIB), 0), None);
+        assert_eq!(schedule.due(at(12 * MIB), 0).map(|(extent, _)| extent), Some(Extent::Full));
+        schedule.begun(at(12 * MIB));
+        assert_ne!(schedule.pace(&cycle(1000, 0), Stage::Marking, at(13 * MIB), Slice::default()), Pace::AtOnce);
+        assert_eq!(schedule.pace(&cycle(1000, 0), Stage::Marking, at(18 * MIB), Slice::default()), Pace::AtOnce);
+    }
+}
