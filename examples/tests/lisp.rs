@@ -2,9 +2,17 @@
 
 mod common;
 
-use common::{turns, with_stack};
+use common::turns;
 use tumulus_examples::lisp::{Error, Lisp};
 use tumulus_heap::Heap;
+
+/// Runs a test on a thread with the stack that a recursive interpreter may need.
+fn with_stack(test: impl FnOnce() + Send + 'static) {
+    let thread = std::thread::Builder::new().stack_size(512 << 20).spawn(test).expect("room for a stack");
+    if let Err(panic) = thread.join() {
+        std::panic::resume_unwind(panic);
+    }
+}
 
 fn lisp() -> Lisp {
     Lisp::new(Heap::builder().limit(64 << 20))

@@ -286,3 +286,22 @@ fn a_refusal_of_the_system_is_an_error_too() {
     assert_eq!(heap[kept], 1);
     expect_sound(&heap);
 }
+
+#[test]
+fn what_did_not_fit_is_tried_once_more_after_a_collection() {
+    let mut heap = Heap::builder().limit(512 << 10).zeal(Zeal::none()).build();
+    let kept = heap.alloc(7);
+    for _ in 0..10 {
+        let made = heap.try_or_collect(&kept, |heap| heap.try_alloc_slice(&[0_u8; 300_000]));
+        assert_eq!(heap[made.expect("what was there before is garbage")].len(), 300_000);
+    }
+    let held = heap.alloc_slice(&[0_u8; 100]);
+    let mut attempts = 0;
+    let error = heap.try_or_collect(&(kept, held), |heap| {
+        attempts += 1;
+        heap.try_alloc_slice(&[0_u8; 600_000])
+    });
+    assert_eq!(attempts, 2);
+    assert!(error.is_err() && heap.contains(held));
+    assert_eq!(heap[kept], 7);
+}

@@ -45,6 +45,7 @@ impl Measurement {
     }
 
     /// How many times longer `long` is than `short`.
+    #[allow(clippy::cast_sign_loss)] // Time does not run backwards.
     pub fn of_times(long: Span, short: Span, checksum: u64) -> Self {
         Measurement::of_time(long, (short.cpu_ns.round() as u64).max(1), checksum)
     }

@@ -212,4 +212,41 @@ impl Heap {
             }
         }
     }
+
+    /// Does what allocates; collects and does it once more if there is no room.
+    ///
+    /// This is [`alloc_or_collect`](Heap::alloc_or_collect) for everything else that can fail for lack of memory: strings,
+    /// slices, insertions into weak maps, or several of these together. What `attempt` needs the second time has to be among
+    /// the `roots`, or kept otherwise: handles that it has captured are not seen.
+    ///
+    /// # Errors
+    ///
+    /// That of the second attempt.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tumulus_heap::{AllocError, Gc, Heap};
+    ///
+    /// let mut heap = Heap::builder().limit(256 << 10).build();
+    /// let mut stack: Vec<Gc<str>> = vec![heap.alloc_str("mound")];
+    /// for _ in 0..1_000 {
+    ///     let text = heap[stack[0]].repeat(1_000);
+    ///     heap.try_or_collect(&stack, |heap| heap.try_alloc_str(&text))?;
+    /// }
+    /// # Ok::<(), AllocError>(())
+    /// ```
+    pub fn try_or_collect<T, V, R: Trace + ?Sized>(
+        &mut self,
+        roots: &R,
+        mut attempt: impl FnMut(&mut Heap) -> Result<T, AllocError<V>>,
+    ) -> Result<T, AllocError<V>> {
+        match attempt(self) {
+            Ok(made) => Ok(made),
+            Err(_) => {
+                self.collect(roots);
+                attempt(self)
+            }
+        }
+    }
 }

@@ -245,6 +245,7 @@ impl HeapBuilder {
             schedule,
             accounts: Accounts::new(zeal),
             listener: crate::events::Listener::default(),
+            ids: crate::snapshot::Ids::default(),
             zeal,
             id: HeapId::next(),
             external,

@@ -12,6 +12,7 @@ use crate::limit::Pressure;
 use crate::raw::{AnyGc, Gc, NotDisjoint, Object, RootTable, Store, TypeInfo};
 use crate::schedule::Schedule;
 use crate::scope::Temporaries;
+use crate::snapshot::Ids;
 use crate::weak::Kept;
 use crate::zeal::Zeal;
 use std::any::type_name;
@@ -100,6 +101,7 @@ pub struct Heap {
     pub(crate) schedule: Schedule,
     pub(crate) accounts: Accounts,
     pub(crate) listener: Listener,
+    pub(crate) ids: Ids,
     pub(crate) zeal: Zeal,
     pub(crate) id: HeapId,
     /// Behind `store`: objects that are dropped with it take their bytes off.

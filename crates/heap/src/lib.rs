@@ -19,6 +19,7 @@ mod roots;
 mod schedule;
 mod scope;
 mod slices;
+mod snapshot;
 mod stats;
 mod trace;
 mod verify;
@@ -38,10 +39,11 @@ pub use native::NativeFn;
 pub use options::ParseOptionsError;
 pub use raw::{AnyGc, Gc, Object};
 pub use roots::Root;
+pub use snapshot::SnapshotSummary;
 pub use stats::{
     CollectionStatistics, CollectionTotals, Pauses, SpaceStatistics, Statistics, Timing, TypeStatistics, V8Statistics,
 };
-pub use trace::{Trace, Tracer};
+pub use trace::{Describer, Native, NodeKind, Trace, Tracer};
 #[cfg(feature = "derive")]
 pub use tumulus_heap_derive::Trace;
 pub use verify::{Flaw, VerifyError};

@@ -8,7 +8,7 @@ use std::hint::black_box;
 
 use boa_gc::{Ephemeron, Finalize, Gc, Trace, WeakGc, force_collect};
 
-use super::{Entry, NO_SCOPES};
+use super::{Entry, NO_BUFFERS, NO_SCOPES};
 use crate::compare::graph::{self, Graph, Order};
 use crate::compare::measure::{Measurement, grown, median_of, timed};
 use crate::compare::reading;
@@ -43,6 +43,7 @@ pub fn entry(workload: Workload) -> Entry {
         Workload::Memory => Entry::Runs(memory),
         Workload::Roots => Entry::Runs(roots),
         Workload::ScopePush | Workload::Keep => Entry::Absent(NO_SCOPES),
+        Workload::SmallBuffers | Workload::LargeBuffers | Workload::TypedArray => Entry::Absent(NO_BUFFERS),
         Workload::EphemeronsReverse => Entry::Runs(|sizes| ephemerons(sizes, Order::Reverse)),
         Workload::EphemeronsTwice => Entry::Absent("it takes a minute"),
         Workload::EphemeronsOrdered => Entry::Runs(|sizes| ephemerons(sizes, Order::Kind)),

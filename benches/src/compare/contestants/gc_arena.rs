@@ -8,7 +8,7 @@ use std::hint::black_box;
 use gc_arena::barrier::unlock;
 use gc_arena::{Arena, Collect, DynamicRootSet, Gc, GcWeak, Lock, Mutation, Rootable};
 
-use super::{Entry, NO_EPHEMERONS, NO_SCOPES};
+use super::{Entry, NO_BUFFERS, NO_EPHEMERONS, NO_SCOPES};
 use crate::compare::graph::{self, Graph};
 use crate::compare::measure::{Measurement, grown, median_of, timed};
 use crate::compare::reading;
@@ -48,6 +48,7 @@ pub fn entry(workload: Workload) -> Entry {
         Workload::Memory => Entry::Runs(memory),
         Workload::Roots => Entry::Runs(roots),
         Workload::ScopePush | Workload::Keep => Entry::Absent(NO_SCOPES),
+        Workload::SmallBuffers | Workload::LargeBuffers | Workload::TypedArray => Entry::Absent(NO_BUFFERS),
         Workload::EphemeronsReverse | Workload::EphemeronsTwice | Workload::EphemeronsOrdered => {
             Entry::Absent(NO_EPHEMERONS)
         }

@@ -48,6 +48,8 @@ pub const ALL: &[Contestant] = &[
 
 /// Why contestants without a collector have no part in a workload about collections.
 const NO_COLLECTOR: &str = "it has no collector";
+/// Why most contestants have no part in the workloads about buffers.
+const NO_BUFFERS: &str = "it has no buffers; bytes in it are a `Box`";
 /// Why some contestants have no part in the workload about weak handles.
 const NO_WEAK: &str = "it has no weak handles";
 /// Why most contestants have no part in the workloads about ephemerons.

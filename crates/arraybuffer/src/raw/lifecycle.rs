@@ -262,12 +262,23 @@ impl Record {
         if let Some(payer) = unsafe { self.take_last_payer() } {
             payer.sub(self.byte_length());
         }
+        let (traits, max) = (self.traits(), self.max_byte_length());
+        if traits.has(Traits::OURS) && max <= LARGEST {
+            // SAFETY: the same, and such a store has a block of a pool.
+            return unsafe { recycle(self, max) };
+        }
+        self.end_of_life_slow(when);
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn end_of_life_slow(&'static self, when: When) {
         let takes_long = self.traits().has(Traits::FOREIGN.and(Traits::RESERVED));
         if takes_long && when == When::Later && release::takes_work() {
             enqueue(self);
             return release::notify();
         }
-        // SAFETY: the same.
+        // SAFETY: who called brought the references to zero (R3).
         if let Err(panic) = unsafe { finish(self) } {
             pass_on(panic);
         }
@@ -419,6 +430,24 @@ fn pass_on(panic: Panic) {
     }
 }
 
+/// Gives the bytes of a store to the next, and its record.
+///
+/// # Safety
+///
+/// As for [`finish`]; and the bytes are a block of a pool, for stores of `max` bytes.
+#[inline]
+unsafe fn recycle(record: &'static Record, max: usize) {
+    let data = record.data();
+    // SAFETY: R3. Nobody has to be asked to free the bytes.
+    let release = unsafe { record.end() };
+    debug_assert!(release.is_none());
+    with_local(|local| {
+        let class = class_of(max);
+        local.magazines[class].put(class, data);
+        local.recycle(record);
+    });
+}
+
 /// Releases the bytes of a store, and lets its record serve another one.
 ///
 /// # Safety
@@ -432,14 +461,7 @@ unsafe fn finish(record: &'static Record) -> Result<(), Panic> {
     }
     // SAFETY: R3.
     let release = unsafe { record.end() };
-    if traits.has(Traits::OURS) && max <= LARGEST {
-        return with_local(|local| {
-            let class = class_of(max);
-            local.magazines[class].put(class, data);
-            local.recycle(record);
-            Ok(())
-        });
-    }
+    debug_assert!(!traits.has(Traits::OURS) || max > LARGEST, "small blocks are recycled");
     if traits.has(Traits::OURS) {
         // SAFETY: `large::take` gave it, with this size.
         if unsafe { large::put(data, max) } {

@@ -93,6 +93,7 @@ impl<'s> Words<'s> {
     /// # Safety
     ///
     /// W1.
+    #[inline]
     pub(super) unsafe fn new(data: NonNull<u8>, len: usize, max: usize) -> Words<'s> {
         debug_assert!(data.addr().get().is_multiple_of(4) && len <= max);
         Words { data, len, tail: max & !3, halves: max & !1, store: PhantomData }

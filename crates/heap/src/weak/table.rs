@@ -21,7 +21,7 @@
 use crate::error::AllocError;
 use crate::heap::Heap;
 use crate::raw::{AnyGc, Gc};
-use crate::trace::{Trace, Tracer};
+use crate::trace::{Describer, Trace, Tracer};
 
 /// The fewest entries that a table has room for, unless it has none.
 const LEAST_ENTRIES: usize = 8;
@@ -49,6 +49,10 @@ impl<V: Trace> Trace for Entry<V> {
         if tracer.entry(self.key) && V::HAS_EDGES {
             self.value.trace(tracer);
         }
+    }
+
+    fn describe(&self, describer: &mut Describer<'_>) {
+        describer.entry(self.key, &self.value);
     }
 
     fn prune(table: &mut [Self], at: usize, is_dead: &dyn Fn(AnyGc) -> bool) {
@@ -95,6 +99,13 @@ impl<V: Trace + 'static> Trace for Table<V> {
         if let Some(Parts { entries, index }) = self.parts {
             tracer.edge(entries);
             tracer.edge(index);
+        }
+    }
+
+    fn describe(&self, describer: &mut Describer<'_>) {
+        if let Some(Parts { entries, index }) = self.parts {
+            describer.field("entries", &entries);
+            describer.field("index", &index);
         }
     }
 }

@@ -1,0 +1,25 @@
+//! A bytecode machine for a small language with closures and prototypes, in the manner of Lua and JavaScript.
+//!
+//! ```text
+//! let point = { x: 0, y: 0, move: fn(dx) { this.x = this.x + dx; return this; } };
+//! let here = extend(point);               // `point` is its prototype
+//! here.move(3);
+//! try { nothing(); } catch error { print(error); }
+//! ```
+//!
+//! | file | what is there | knows the heap |
+//! |---|---|---|
+//! | `lexer` | text to tokens | no |
+//! | `compiler` | tokens to bytecode | no |
+//! | `value` | values, arrays, objects | yes |
+//! | `natives` | the host's functions | yes |
+//! | `machine` | the machine: what roots what is explained there | yes |
+
+mod compiler;
+mod lexer;
+mod machine;
+mod natives;
+mod value;
+
+pub use machine::{Error, Machine};
+pub use value::Value;

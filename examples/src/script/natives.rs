@@ -1,0 +1,65 @@
+//! The host's functions.
+
+use super::machine::{Fault, Machine};
+use super::value::{Array, Object, Value};
+
+macro_rules! natives {
+    ($($variant:ident $name:literal),* $(,)?) => {
+        /// A function of the host's.
+        #[derive(Copy, Clone, Debug, PartialEq, Eq)]
+        #[allow(missing_docs)]
+        pub enum Native { $($variant),* }
+
+        impl Native {
+            /// All of them, with the names of the global variables that hold them.
+            pub const ALL: &[(&str, Native)] = &[$(($name, Native::$variant)),*];
+        }
+    };
+}
+
+natives! { Print "print", Text "str", Len "len", Push "push", Extend "extend", Count "count", Collect "collect", Slice "slice" }
+
+/// Calls a function with the `count` values on top of the machine's stack, which stay there meanwhile and so are roots.
+///
+/// # Errors
+///
+/// If the guest uses it wrongly, or memory is lacking.
+pub fn call(machine: &mut Machine, native: Native, count: usize) -> Result<Value, Fault> {
+    let args = machine.state.stack.top(count);
+    match (native, args) {
+        (Native::Print, &[value]) => {
+            let line = value.show(&machine.heap);
+            machine.output += &line;
+            machine.output.push('\n');
+            Ok(Value::Nil)
+        }
+        (Native::Text, &[value]) => {
+            let text = value.show(&machine.heap);
+            machine.text(&text)
+        }
+        (Native::Len, &[Value::Text(text)]) => Ok(Value::Number(machine.heap[text].len() as f64)),
+        (Native::Len, &[Value::Array(array)]) => {
+            Ok(Value::Number(machine.heap[array].items(&machine.heap).len() as f64))
+        }
+        (Native::Push, &[Value::Array(array), value]) => {
+            machine.make(|heap| Array::push(heap, array, value))?;
+            Ok(value)
+        }
+        (Native::Extend, &[Value::Object(prototype)]) => {
+            Ok(Value::Object(machine.make(|heap| Object::new(heap, Some(prototype)))?))
+        }
+        (Native::Count, &[Value::Object(object)]) => Ok(Value::Number(machine.heap[object].count() as f64)),
+        (Native::Slice, &[Value::Text(text), Value::Number(from), Value::Number(to)]) => {
+            let Some(part) = machine.heap[text].get(from as usize..to as usize) else {
+                return Err(Fault::Wrong(format!("there is no part from {from} to {to}")));
+            };
+            let part = part.to_string();
+            machine.text(&part)
+        }
+        (Native::Collect, &[]) => {
+            machine.heap.collect(&machine.state);
+            Ok(Value::Nil)
+        }
+        _ => Err(Fault::Wrong(format!("{native:?} cannot be called like this"))),
+    }
+}

@@ -1,0 +1,217 @@
+//! The guest's values, and its objects with their prototypes.
+
+use super::natives::Native;
+use std::fmt::Write;
+use tumulus_heap::{AllocError, Gc, Heap, Trace};
+
+/// A value of the guest's.
+#[derive(Copy, Clone, Debug, PartialEq, Trace)]
+pub enum Value {
+    /// `nil`.
+    Nil,
+    /// `true`, `false`.
+    Bool(bool),
+    /// A number.
+    Number(f64),
+    /// A function of the host's.
+    Native(#[trace(skip)] Native),
+    /// A string.
+    Text(Gc<str>),
+    /// A function of the guest's.
+    Closure(Gc<Closure>),
+    /// An array.
+    Array(Gc<Array>),
+    /// An object.
+    Object(Gc<Object>),
+}
+
+const _: () = assert!(size_of::<Value>() == 16);
+
+/// A function with the variables that it has captured.
+#[derive(Copy, Clone, Debug, Trace)]
+pub struct Closure {
+    /// Its number in the program.
+    pub function: usize,
+    /// What it has captured.
+    pub upvalues: Gc<[Gc<Upvalue>]>,
+}
+
+/// A captured variable: a slot of the stack while its function runs, and a place of its own afterwards.
+#[derive(Copy, Clone, Debug, Trace)]
+pub enum Upvalue {
+    /// This slot. The stack keeps what is in it alive.
+    Open(usize),
+    /// This value.
+    Closed(Value),
+}
+
+/// An array: a slice in the heap, with room behind the items that count.
+#[derive(Copy, Clone, Debug, Trace)]
+pub struct Array {
+    items: Gc<[Value]>,
+    len: usize,
+}
+
+impl Array {
+    /// An array of these items.
+    ///
+    /// # Errors
+    ///
+    /// If there is no room.
+    pub fn new(heap: &mut Heap, items: &[Value]) -> Result<Gc<Array>, AllocError> {
+        let array = Array { items: heap.try_alloc_slice(items)?, len: items.len() };
+        heap.try_alloc(array).map_err(AllocError::without_value)
+    }
+
+    /// Its items.
+    pub fn items(self, heap: &Heap) -> &[Value] {
+        &heap[self.items][..self.len]
+    }
+
+    /// Writes an item. False if there is none at that place.
+    pub fn set(self, heap: &mut Heap, at: usize, value: Value) -> bool {
+        if at < self.len {
+            heap.slice_mut(self.items, at..=at)[0] = value;
+        }
+        at < self.len
+    }
+
+    /// Puts an item behind the others.
+    ///
+    /// # Errors
+    ///
+    /// If there is no room.
+    pub fn push(heap: &mut Heap, array: Gc<Array>, value: Value) -> Result<(), AllocError> {
+        let Array { mut items, len } = heap[array];
+        if len == heap[items].len() {
+            let old = heap[items].to_vec();
+            let item = |at| old.get(at).copied().unwrap_or(Value::Nil);
+            items = heap.try_alloc_slice_with(4.max(2 * len), item).map_err(AllocError::without_value)?;
+        }
+        heap.slice_mut(items, len..=len)[0] = value;
+        heap[array] = Array { items, len: len + 1 };
+        Ok(())
+    }
+}
+
+/// An object: a hash table of its properties, by the numbers of their names, and a prototype that has the others.
+#[derive(Copy, Clone, Debug, Trace)]
+pub struct Object {
+    prototype: Option<Gc<Object>>,
+    /// As many as a power of two; a property lies where its number says, or in the next place that was free.
+    fields: Gc<[Option<Field>]>,
+    used: usize,
+}
+
+#[derive(Copy, Clone, Debug, Trace)]
+struct Field {
+    name: u32,
+    value: Value,
+}
+
+impl Object {
+    /// An object without properties of its own.
+    ///
+    /// # Errors
+    ///
+    /// If there is no room.
+    pub fn new(heap: &mut Heap, prototype: Option<Gc<Object>>) -> Result<Gc<Object>, AllocError> {
+        let fields = heap.try_alloc_slice(&[None; 4])?;
+        heap.try_alloc(Object { prototype, fields, used: 0 }).map_err(AllocError::without_value)
+    }
+
+    /// A property, its own or that of a prototype.
+    pub fn get(heap: &Heap, object: Gc<Object>, name: u32) -> Option<Value> {
+        let mut next = Some(object);
+        while let Some(object) = next {
+            let Object { prototype, fields, .. } = heap[object];
+            let fields = &heap[fields];
+            if let Some(field) = fields[place(fields, name)] {
+                return Some(field.value);
+            }
+            next = prototype;
+        }
+        None
+    }
+
+    /// Gives it a property of its own.
+    ///
+    /// # Errors
+    ///
+    /// If there is no room. The object is as it was.
+    pub fn set(heap: &mut Heap, object: Gc<Object>, name: u32, value: Value) -> Result<(), AllocError> {
+        let Object { prototype, mut fields, used } = heap[object];
+        let mut at = place(&heap[fields], name);
+        if heap[fields][at].is_none() {
+            if used + 1 == heap[fields].len() {
+                let old = heap[fields].to_vec();
+                fields = heap.try_alloc_slice_with(2 * old.len(), |_| None).map_err(AllocError::without_value)?;
+                let new = heap.get_mut(fields);
+                for field in old.into_iter().flatten() {
+                    new[place(new, field.name)] = Some(field);
+                }
+                at = place(&heap[fields], name);
+            }
+            heap[object] = Object { prototype, fields, used: used + 1 };
+        }
+        heap.slice_mut(fields, at..=at)[0] = Some(Field { name, value });
+        Ok(())
+    }
+
+    /// How many properties it has of its own.
+    pub fn count(self) -> usize {
+        self.used
+    }
+}
+
+fn place(fields: &[Option<Field>], name: u32) -> usize {
+    let mask = fields.len() - 1;
+    let mut at = name as usize & mask;
+    while fields[at].is_some_and(|field| field.name != name) {
+        at = (at + 1) & mask;
+    }
+    at
+}
+
+impl Value {
+    /// Whether a condition holds.
+    pub fn is_true(self) -> bool {
+        !matches!(self, Value::Nil | Value::Bool(false))
+    }
+
+    /// Equality: of strings by their contents, of objects by identity.
+    pub fn equals(self, other: Value, heap: &Heap) -> bool {
+        match (self, other) {
+            (Value::Text(a), Value::Text(b)) => heap[a] == heap[b],
+            (a, b) => a == b,
+        }
+    }
+
+    /// The value as text. Of an object that is the number of its properties: it may lead back to itself.
+    pub fn show(self, heap: &Heap) -> String {
+        let mut text = String::new();
+        self.write(heap, &mut text, 0).expect("a string takes all");
+        text
+    }
+
+    fn write(self, heap: &Heap, text: &mut String, depth: u32) -> std::fmt::Result {
+        match self {
+            _ if depth > 20 => text.write_str("..."),
+            Value::Nil => text.write_str("nil"),
+            Value::Bool(bool) => write!(text, "{bool}"),
+            Value::Number(number) => write!(text, "{number}"),
+            Value::Native(native) => write!(text, "<{native:?}>"),
+            Value::Text(gc) => text.write_str(&heap[gc]),
+            Value::Closure(_) => text.write_str("<function>"),
+            Value::Object(object) => write!(text, "<object of {}>", heap[object].used),
+            Value::Array(array) => {
+                text.push('[');
+                for (at, item) in heap[array].items(heap).iter().enumerate().take(100) {
+                    text.push_str(if at > 0 { ", " } else { "" });
+                    item.write(heap, text, depth + 1)?;
+                }
+                text.write_char(']')
+            }
+        }
+    }
+}
