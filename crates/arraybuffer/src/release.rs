@@ -117,7 +117,7 @@ pub fn flush() {
     if state.id == Some(thread::current().id()) {
         return;
     }
-    if state.thread.is_none() {
+    if state.thread.is_none() && !state.stopping {
         drop(state);
         // Nobody is at it. What came in between is released as well.
         release();
@@ -128,7 +128,8 @@ pub fn flush() {
     state.wanted = state.wanted.max(target);
     MUST_WAKE.store(false, Ordering::SeqCst);
     WORK.notify_one();
-    while state.done < target && state.thread.is_some() {
+    // One that stops may be in the midst of a deleter.
+    while state.done < target && (state.thread.is_some() || state.stopping) {
         DONE.wait(&mut state);
     }
 }
@@ -146,6 +147,10 @@ pub fn join() {
         let mut state = STATE.lock();
         if state.id == Some(thread::current().id()) {
             return;
+        }
+        // Somebody else may be at it already, whose request stands.
+        while state.stopping {
+            DONE.wait(&mut state);
         }
         let thread = state.thread.take();
         state.stopping = thread.is_some();

@@ -124,6 +124,14 @@ impl BufferObject {
         self.key = (key != DetachKey::default()).then(|| Box::new(key));
     }
 
+    /// Lets nobody write to the bytes any more: not through this object, nor through another one that is made of the store.
+    pub(crate) fn freeze(&mut self) {
+        self.is_immutable = true;
+        if let Some(record) = self.record {
+            record.make_read_only();
+        }
+    }
+
     /// The length; 0 when detached.
     #[inline]
     pub(crate) fn byte_length(&self) -> usize {
@@ -204,8 +212,15 @@ impl BufferObject {
         BytesMut::Plain(self.plain_mut().unwrap_or_default())
     }
 
+    #[inline]
     fn words(&self) -> Words<'_> {
-        self.record.expect("a shared buffer is never detached").words()
+        debug_assert!(self.is_shared && self.record.is_some(), "a shared buffer is never detached");
+        if self.is_resizable {
+            return self.record.expect("a shared buffer is never detached").words();
+        }
+        // SAFETY: the store is shared, so that all touch its bytes this way (R6). Its length is its maximum, and it is there
+        // while this reference borrows the buffer (B1).
+        unsafe { Words::new(self.data, self.byte_length, self.byte_length) }
     }
 }
 
