@@ -45,6 +45,8 @@ pub enum Code {
         args: Box<[Code]>,
         /// How many of them have others behind them that may run guest code or collect.
         exposed: usize,
+        /// Whether no guest code runs before the result is there.
+        direct: bool,
     },
     /// A call of what the first expression gives.
     Call(Box<Code>, Box<[Code]>),
@@ -55,6 +57,18 @@ impl Code {
     fn is_simple(&self) -> bool {
         use Code::{Bool, Global, Local, Native, Nil, Number, Outer, Quoted};
         matches!(self, Nil | Bool(_) | Number(_) | Quoted(_) | Native(_) | Local(_) | Outer(..) | Global(_))
+    }
+
+    /// Whether it is evaluated without running guest code.
+    #[inline]
+    pub fn is_direct(&self) -> bool {
+        if let Code::CallNative { direct, .. } = self { *direct } else { self.is_simple() }
+    }
+
+    fn native(native: Native, args: Box<[Code]>) -> Code {
+        let exposed = args.iter().rposition(|arg| !arg.is_simple()).unwrap_or(0);
+        let direct = args.iter().all(Code::is_direct);
+        Code::CallNative { native, args, exposed, direct }
     }
 }
 
@@ -237,8 +251,7 @@ impl Compiler<'_> {
         if args.len() != native.arity() {
             return error(format!("{} takes {} arguments, not {}", native.name(), native.arity(), args.len()));
         }
-        let exposed = args.iter().rposition(|arg| !arg.is_simple()).unwrap_or(0);
-        Ok(Code::CallNative { native, args, exposed })
+        Ok(Code::native(native, args))
     }
 
     /// A list that begins with a name which is not that of a local variable.
@@ -277,7 +290,7 @@ impl Compiler<'_> {
             ("list", items) => self.fold_right(Native::Cons, items),
             ("vector", items) => {
                 let list = self.fold_right(Native::Cons, items)?;
-                Ok(Code::CallNative { native: Native::ListToVector, args: Box::new([list]), exposed: 0 })
+                Ok(Code::native(Native::ListToVector, Box::new([list])))
             }
             ("and", []) => Ok(Code::Bool(true)),
             ("and" | "or", [single]) => self.code(single),
@@ -305,8 +318,7 @@ impl Compiler<'_> {
     fn fold_right(&mut self, native: Native, items: &[Datum]) -> Result<Code, SyntaxError> {
         items.iter().rev().try_fold(Code::Nil, |list, item| {
             let item = self.code(item)?;
-            let exposed = usize::from(!list.is_simple());
-            Ok(Code::CallNative { native, args: Box::new([item, list]), exposed })
+            Ok(Code::native(native, Box::new([item, list])))
         })
     }
 

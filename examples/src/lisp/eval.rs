@@ -163,7 +163,7 @@ fn eval(heap: &mut Heap, guest: &mut Guest<'_>, code: &Code, frame: Frame) -> Ou
             }
             Ok(last)
         }
-        Code::CallNative { native, args, exposed } => {
+        Code::CallNative { native, args, exposed, .. } => {
             let mut values = [Value::Nil; 3];
             for (at, arg) in args.iter().enumerate() {
                 values[at] = eval(heap, guest, arg, frame)?;
