@@ -98,14 +98,17 @@ const ROUNDS: usize = 11;
 pub fn main(allocator: &str) {
     // `cargo test` runs benches too, to see that they work.
     let rounds = if std::env::args().any(|arg| arg == "--bench") { ROUNDS } else { 1 };
-    let measure = move || WORKLOADS.map(|workload| measure(workload, rounds));
+    let wanted = std::env::args().skip(1).find(|arg| !arg.starts_with('-')).unwrap_or_default();
+    let workloads: Vec<_> = WORKLOADS.into_iter().filter(|(name, ..)| name.contains(&wanted)).collect();
+    let measured = workloads.clone();
+    let measure = move || measured.into_iter().map(|workload| measure(workload, rounds)).collect::<Vec<_>>();
     let thread = std::thread::Builder::new().stack_size(256 << 20).spawn(measure).expect("room for a stack");
     let results = thread.join().expect("no contestant panics");
     println!("CPU time of one run, on {allocator}; how many times as long as Tumulus in brackets\n");
     print!("{:<20}", "");
     CONTESTANTS.iter().for_each(|(name, _)| print!("{name:>24}"));
     println!();
-    for ((name, ..), times) in WORKLOADS.iter().zip(results) {
+    for ((name, ..), times) in workloads.iter().zip(results) {
         print!("{name:<20}");
         for time in times {
             print!("{:>14.2} ms ({:>4.2})", time * 1e3, time / times[0]);

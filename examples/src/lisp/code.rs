@@ -43,8 +43,10 @@ pub enum Code {
         native: Native,
         /// As many as it wants, which is three at most.
         args: Box<[Code]>,
-        /// How many of them have others behind them that may run guest code or collect.
+        /// How many of them have others behind them that may collect, or run guest code.
         exposed: usize,
+        /// Whether nothing is collected before the result is there.
+        quiet: bool,
         /// Whether no guest code runs before the result is there.
         direct: bool,
     },
@@ -65,10 +67,15 @@ impl Code {
         if let Code::CallNative { direct, .. } = self { *direct } else { self.is_simple() }
     }
 
+    fn is_quiet(&self) -> bool {
+        if let Code::CallNative { quiet, .. } = self { *quiet } else { self.is_simple() }
+    }
+
     fn native(native: Native, args: Box<[Code]>) -> Code {
-        let exposed = args.iter().rposition(|arg| !arg.is_simple()).unwrap_or(0);
+        let exposed = args.iter().rposition(|arg| !arg.is_quiet()).unwrap_or(0);
+        let quiet = !native.allocates() && args.iter().all(Code::is_quiet);
         let direct = args.iter().all(Code::is_direct);
-        Code::CallNative { native, args, exposed, direct }
+        Code::CallNative { native, args, exposed, quiet, direct }
     }
 }
 
@@ -118,6 +125,28 @@ natives! {
     NumberToString "number->string" 1, MakeTable "make-table" 0, MakeWeakTable "make-weak-table" 0,
     TableRef "table-ref" 3, TableSet "table-set!" 3, TableCount "table-count" 1, Raise "raise" 1, Display "display" 1,
     Collect "collect" 0,
+}
+
+impl Native {
+    /// Whether it collects, or needs memory, and so may have to.
+    fn allocates(self) -> bool {
+        use Native::{
+            Collect, Cons, ListToVector, MakeTable, MakeVector, MakeWeakTable, NumberToString, StringAppend, Substring,
+            TableSet,
+        };
+        matches!(
+            self,
+            Cons | MakeVector
+                | ListToVector
+                | StringAppend
+                | Substring
+                | NumberToString
+                | MakeTable
+                | MakeWeakTable
+                | TableSet
+                | Collect
+        )
+    }
 }
 
 /// All that was ever compiled for an interpreter.

@@ -19,9 +19,10 @@ struct Entry {
 
 const SMALLEST: usize = 8;
 
-/// A hash of a number's bits, good in its upper half.
+/// A hash of a number's bits, good in its upper half. Of a float the bits that differ are the upper ones: they are folded
+/// down first, as a product spreads them upward only.
 pub fn hash_bits(bits: u64) -> u64 {
-    bits.wrapping_mul(0x9e37_79b9_7f4a_7c15)
+    (bits ^ bits >> 32).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 
 /// A hash of a text.
@@ -42,6 +43,7 @@ fn hash(heap: &Heap, key: Value) -> u64 {
 
 fn is_same(heap: &Heap, a: Value, b: Value) -> bool {
     match (a, b) {
+        (Value::Number(a), Value::Number(b)) => a == b,
         (Value::Text(a), Value::Text(b)) => a == b || heap[a] == heap[b],
         _ => a == b,
     }
