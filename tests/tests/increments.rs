@@ -55,7 +55,11 @@ fn in_slices<R: Trace + ?Sized>(heap: &mut Heap, roots: &R, mut between: impl Fn
 fn events(heap: &mut Heap) -> Rc<RefCell<Vec<Event>>> {
     let events = Rc::new(RefCell::new(Vec::new()));
     let sink = Rc::clone(&events);
-    heap.on_event(move |event| sink.borrow_mut().push(event.clone()));
+    heap.on_event(move |event| {
+        if !matches!(event, Event::Began { .. }) {
+            sink.borrow_mut().push(event.clone());
+        }
+    });
     events
 }
 

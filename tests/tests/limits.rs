@@ -289,7 +289,7 @@ fn a_refusal_of_the_system_is_an_error_too() {
 
 #[test]
 fn what_did_not_fit_is_tried_once_more_after_a_collection() {
-    let mut heap = Heap::builder().limit(512 << 10).zeal(tumulus_heap::Zeal::none()).build();
+    let mut heap = Heap::builder().limit(512 << 10).zeal(Zeal::none()).build();
     let kept = heap.alloc(7);
     for _ in 0..10 {
         let made = heap.try_or_collect(&kept, |heap| heap.try_alloc_slice(&[0_u8; 300_000]));

@@ -51,6 +51,25 @@ fn link_at_random(part: &[u32], links: &mut [[u32; 2]], rng: &mut Rng) {
     }
 }
 
+/// In which order the links of a chain are made.
+#[derive(Clone, Copy, Debug)]
+pub enum Order {
+    /// From the first to the last, so that each is reached by the one before it.
+    Kind,
+    /// From the last to the first.
+    Reverse,
+}
+
+impl Order {
+    /// The links, each by the number of the key from which it leads to the next.
+    pub fn of_links(self, links: u64) -> Box<dyn Iterator<Item = usize>> {
+        match self {
+            Order::Kind => Box::new(0..links as usize),
+            Order::Reverse => Box::new((0..links as usize).rev()),
+        }
+    }
+}
+
 /// The turns of a walk, 0 for left and 1 for right.
 pub fn turns() -> Vec<u8> {
     let mut rng = Rng::with_seed(TURN_SEED);

@@ -44,6 +44,12 @@ impl Measurement {
         }
     }
 
+    /// How many times longer `long` is than `short`.
+    #[allow(clippy::cast_sign_loss)] // Time does not run backwards.
+    pub fn of_times(long: Span, short: Span, checksum: u64) -> Self {
+        Measurement::of_time(long, (short.cpu_ns.round() as u64).max(1), checksum)
+    }
+
     /// A measurement of memory; the time is that of building and collecting once.
     pub fn of_memory(bytes: Option<u64>, span: Span, operations: u64, checksum: u64) -> Self {
         Measurement { bytes, ..Measurement::of_time(span, operations, checksum) }

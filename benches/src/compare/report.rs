@@ -128,7 +128,7 @@ fn row(contestant: &'static str, measurements: &[Measurement], unit: Unit) -> Op
 fn figure(measurement: &Measurement, ns: f64, unit: Unit) -> Option<f64> {
     let operations = measurement.operations as f64;
     match unit {
-        Unit::NanosecondsEach => Some(ns / operations),
+        Unit::NanosecondsEach | Unit::Times => Some(ns / operations),
         Unit::Milliseconds => Some(ns / 1e6),
         Unit::BytesEach => measurement.bytes.map(|bytes| bytes as f64 / operations),
     }

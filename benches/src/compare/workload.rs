@@ -31,6 +31,14 @@ pub enum Workload {
     ScopePush,
     /// Keeping a loaded handle alive to the end of the scope.
     Keep,
+    /// A full collection of a weak map in which each value is the next entry's key, inserted from the last to the first.
+    EphemeronsReverse,
+    /// The same with twice the entries, for how much longer it takes.
+    EphemeronsTwice,
+    /// The same, inserted from the first to the last.
+    EphemeronsOrdered,
+    /// A full collection that finds half the targets of many weak handles dead.
+    WeakHandles,
 }
 
 /// What the figures of a workload are.
@@ -42,6 +50,8 @@ pub enum Unit {
     Milliseconds,
     /// Bytes an object.
     BytesEach,
+    /// How many times longer one thing takes than another.
+    Times,
 }
 
 impl Unit {
@@ -51,6 +61,7 @@ impl Unit {
             Unit::NanosecondsEach => "ns",
             Unit::Milliseconds => "ms",
             Unit::BytesEach => "bytes",
+            Unit::Times => "x",
         }
     }
 }
@@ -70,7 +81,12 @@ impl Workload {
         match self {
             Workload::BinaryTrees | Workload::ScopePush => "an allocation",
             Workload::MarkRandom | Workload::MarkTree | Workload::Memory => "a live object",
-            Workload::HalfDeadTree | Workload::HalfDeadRandom => "in all",
+            Workload::HalfDeadTree
+            | Workload::HalfDeadRandom
+            | Workload::EphemeronsReverse
+            | Workload::EphemeronsOrdered
+            | Workload::WeakHandles => "in all",
+            Workload::EphemeronsTwice => "half the entries",
             Workload::ReadHot | Workload::WalkHot | Workload::ReadCold => "a read",
             Workload::Roots => "a root made and dropped",
             Workload::Keep => "a handle kept",
@@ -80,7 +96,12 @@ impl Workload {
     /// What its figures are.
     pub const fn unit(self) -> Unit {
         match self {
-            Workload::HalfDeadTree | Workload::HalfDeadRandom => Unit::Milliseconds,
+            Workload::HalfDeadTree
+            | Workload::HalfDeadRandom
+            | Workload::EphemeronsReverse
+            | Workload::EphemeronsOrdered
+            | Workload::WeakHandles => Unit::Milliseconds,
+            Workload::EphemeronsTwice => Unit::Times,
             Workload::Memory => Unit::BytesEach,
             _ => Unit::NanosecondsEach,
         }
@@ -98,10 +119,13 @@ impl Workload {
             Workload::MarkTree => &[Target::TimesPeer(0.7, "gc-arena")],
             Workload::HalfDeadTree | Workload::HalfDeadRandom => &[Target::TimesPeer(0.35, "gc-arena")],
             Workload::ReadHot => &[Target::TimesPeer(1.35, "gc-arena")],
-            Workload::ReadCold => &[Target::TimesPeer(1.0, "gc-arena")],
+            Workload::ReadCold | Workload::WeakHandles => &[Target::TimesPeer(1.0, "gc-arena")],
             Workload::Memory => &[Target::AtMost(34.0)],
             Workload::Roots => &[Target::AtMost(6.0)],
             Workload::ScopePush => &[Target::AtMost(1.5)],
+            Workload::EphemeronsReverse => &[Target::AtMost(10.0)],
+            Workload::EphemeronsTwice => &[Target::AtMost(2.3)],
+            Workload::EphemeronsOrdered => &[Target::AtMost(5.0)],
             Workload::WalkHot | Workload::Keep => &[],
         }
     }
@@ -133,6 +157,10 @@ pub struct Sizes {
     pub roots: u64,
     /// How many objects are allocated in a scope, and as many outside.
     pub scoped: u64,
+    /// How many entries a chain of ephemerons has.
+    pub ephemerons: u64,
+    /// How many weak handles there are.
+    pub weak_handles: u64,
 }
 
 impl Sizes {
@@ -148,6 +176,8 @@ impl Sizes {
             cold: Reading { nodes: count(1e6), passes: 5 },
             roots: count(20e6),
             scoped: count(20e6),
+            ephemerons: count(1e5),
+            weak_handles: count(5e5),
         }
     }
 }

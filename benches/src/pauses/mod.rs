@@ -4,7 +4,7 @@
 //! | module | what is there |
 //! |---|---|
 //! | [`workload`] | the names, sizes and targets |
-//! | [`forest`], [`splay`], [`lru`], [`bursts`] | what the workloads do, and a trait each for what contestants do |
+//! | [`forest`], [`splay`], [`lru`], [`weak_map`], [`bursts`] | what the workloads do, and a trait each for what contestants do |
 //! | [`contestants`] | the code that is measured |
 //! | [`watch`] | what is a pause, and how it is timed |
 //! | [`measure`], [`mmu`] | percentiles, and what share of any window of time a program has |
@@ -22,6 +22,7 @@ mod random;
 mod report;
 mod splay;
 mod watch;
+mod weak_map;
 mod workload;
 
 use std::path::PathBuf;

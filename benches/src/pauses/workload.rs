@@ -20,6 +20,8 @@ pub enum Workload {
     Splay,
     /// A cache that gives up what was not used for longest: a hash table and a list through all entries.
     Lru,
+    /// A weak map of a million entries, of which random ones die.
+    WeakMap,
     /// Requests that each build a document and drop it, beside a table of sessions.
     Bursts,
     /// A heap that only grows.
@@ -60,6 +62,7 @@ impl Workload {
             | Workload::Throughput => "an allocation",
             Workload::Splay => "a node added and one removed",
             Workload::Lru => "a look-up",
+            Workload::WeakMap => "an entry in and one out",
             Workload::Bursts => "an object of a document",
         }
     }
@@ -80,6 +83,7 @@ impl Workload {
             Workload::Lru => {
                 &[Target::LongestMs(0.5), Target::TimesPeer(0.4, "gc-arena"), Target::TimesPeer(1.0, "go")]
             }
+            Workload::WeakMap => &[Target::LongestMs(0.5)],
             Workload::HeapSize => &[Target::LongestTimesPeer(1.3, SMALL)],
             Workload::Throughput => &[Target::RateTimesPeer(0.87, STOPPING)],
             Workload::Bursts | Workload::Growing | Workload::EventLoop => &[],
@@ -112,6 +116,10 @@ pub struct Sizes {
     pub lru_capacity: u32,
     /// How often it is asked.
     pub lru_operations: u32,
+    /// How many entries the weak map has.
+    pub weak_entries: u32,
+    /// How many of them are replaced.
+    pub weak_operations: u32,
     /// How many sessions there are.
     pub sessions: u32,
     /// How many requests come.
@@ -141,6 +149,8 @@ impl Sizes {
             splay_operations: count(200_000),
             lru_capacity: count(1_000_000),
             lru_operations: count(5_000_000),
+            weak_entries: count(1_000_000),
+            weak_operations: count(3_000_000),
             sessions: count(100_000),
             requests: count(3_000),
             growing_trees: count(21_000),

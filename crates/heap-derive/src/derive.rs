@@ -5,7 +5,7 @@ use quote::{format_ident, quote};
 use syn::punctuated::Punctuated;
 use syn::visit::Visit;
 use syn::{
-    Attribute, Data, DeriveInput, Error, Field, Fields, Ident, LitStr, Member, Path, Result, Token, Type,
+    Attribute, Data, DeriveInput, Error, ExprPath, Field, Fields, Ident, LitStr, Member, Path, Result, Token, Type,
     WherePredicate, parse_quote,
 };
 
@@ -14,25 +14,28 @@ const INLINED_FIELDS: usize = 8;
 
 pub(crate) fn trace(input: &DeriveInput) -> Result<TokenStream> {
     let attributes = TypeAttributes::parse(&input.attrs)?;
-    let (patterns, fields) = match &input.data {
+    let (patterns, described, fields) = match &input.data {
         Data::Struct(data) => {
-            let arm = Arm::new(&parse_quote!(Self), &data.fields)?;
-            (vec![arm.pattern], arm.traced)
+            let arm = Arm::new(&parse_quote!(Self), &data.fields, None)?;
+            (vec![arm.pattern], vec![arm.described], arm.traced)
         }
         Data::Enum(data) => {
             let mut patterns = Vec::new();
+            let mut described = Vec::new();
             let mut fields = Vec::new();
             for variant in &data.variants {
                 let name = &variant.ident;
                 if is_skipped(&variant.attrs)? {
                     patterns.push(quote!(Self::#name { .. } => {}));
+                    described.push(quote!(Self::#name { .. } => {}));
                     continue;
                 }
-                let arm = Arm::new(&parse_quote!(Self::#name), &variant.fields)?;
+                let arm = Arm::new(&parse_quote!(Self::#name), &variant.fields, Some(name))?;
                 patterns.push(arm.pattern);
+                described.push(arm.described);
                 fields.extend(arm.traced);
             }
-            (patterns, fields)
+            (patterns, described, fields)
         }
         Data::Union(data) => {
             return Err(Error::new(
@@ -63,6 +66,8 @@ pub(crate) fn trace(input: &DeriveInput) -> Result<TokenStream> {
     // Marking runs in a loop per type, and is a third faster where the fields are traced in that loop itself.
     let inline = if fields.len() <= INLINED_FIELDS { quote!(#[inline(always)]) } else { quote!(#[inline]) };
     let body = if patterns.is_empty() { quote!(match *self {}) } else { quote!(match self { #(#patterns)* }) };
+    let description = if described.is_empty() { quote!(match *self {}) } else { quote!(match self { #(#described)* }) };
+    let more = attributes.describe.map(|function| quote!(#function(self, describer);));
     Ok(quote! {
         #[automatically_derived]
         impl #impl_generics ::tumulus_heap::Trace for #name #type_generics #where_clause {
@@ -73,6 +78,12 @@ pub(crate) fn trace(input: &DeriveInput) -> Result<TokenStream> {
             fn trace(&self, tracer: &mut ::tumulus_heap::Tracer<'_>) {
                 #body
             }
+
+            #[allow(unused_variables, deprecated, unreachable_patterns)]
+            fn describe(&self, describer: &mut ::tumulus_heap::Describer<'_>) {
+                #more
+                #description
+            }
         }
     })
 }
@@ -80,11 +91,15 @@ pub(crate) fn trace(input: &DeriveInput) -> Result<TokenStream> {
 /// One arm of the `match` over `self`.
 struct Arm {
     pattern: TokenStream,
+    /// The same, to describe what is traced.
+    described: TokenStream,
     traced: Vec<Field>,
 }
 
 impl Arm {
-    fn new(path: &Path, fields: &Fields) -> Result<Arm> {
+    /// The arm for a struct, or for a variant, whose name is in those of its edges.
+    fn new(path: &Path, fields: &Fields, variant: Option<&Ident>) -> Result<Arm> {
+        let mut described = Vec::new();
         let mut bindings = Vec::new();
         let mut calls = Vec::new();
         let mut traced = Vec::new();
@@ -96,17 +111,34 @@ impl Arm {
             let member = field.ident.clone().map_or_else(|| Member::from(at), Member::from);
             bindings.push(quote!(#member: #binding));
             calls.push(quote!(::tumulus_heap::Trace::trace(#binding, tracer);));
+            let name = match (variant, &member) {
+                (None, Member::Named(name)) => unraw(name),
+                (None, Member::Unnamed(index)) => index.index.to_string(),
+                (Some(variant), Member::Named(name)) => format!("{}.{}", unraw(variant), unraw(name)),
+                // A variant with one value has the name of what it is.
+                (Some(variant), Member::Unnamed(_)) if fields.len() == 1 => unraw(variant),
+                (Some(variant), Member::Unnamed(index)) => format!("{}.{}", unraw(variant), index.index),
+            };
+            described.push(quote!(describer.field(#name, #binding);));
             traced.push(field.clone());
         }
+        let described = quote!(#path { #(#bindings,)* .. } => { #(#described)* });
         let pattern = quote!(#path { #(#bindings,)* .. } => { #(#calls)* });
-        Ok(Arm { pattern, traced })
+        Ok(Arm { pattern, described, traced })
     }
+}
+
+/// An identifier as it is read.
+fn unraw(name: &Ident) -> String {
+    let text = name.to_string();
+    text.strip_prefix("r#").map_or_else(|| text.clone(), str::to_string)
 }
 
 /// What `#[trace(..)]` says of the type.
 #[derive(Default)]
 struct TypeAttributes {
     edges: bool,
+    describe: Option<ExprPath>,
     bounds: Option<Punctuated<WherePredicate, Token![,]>>,
 }
 
@@ -122,10 +154,14 @@ impl TypeAttributes {
                     let text: LitStr = meta.value()?.parse()?;
                     found.bounds = Some(text.parse_with(Punctuated::parse_terminated)?);
                     Ok(())
+                } else if meta.path.is_ident("describe") {
+                    let text: LitStr = meta.value()?.parse()?;
+                    found.describe = Some(text.parse()?);
+                    Ok(())
                 } else if meta.path.is_ident("skip") {
                     Err(meta.error("`skip` goes on a field or a variant, not on the type"))
                 } else {
-                    Err(meta.error("unknown `trace` attribute; on a type there are `edges` and `bound = \"..\"`"))
+                    Err(meta.error("unknown `trace` attribute; on a type there are `edges`, `bound = \"..\"` and `describe = \"..\"`"))
                 }
             })?;
         }

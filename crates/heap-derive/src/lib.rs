@@ -15,6 +15,9 @@ mod derive;
 ///   that own values of each other (through a `Vec`, say) need it on one of them.
 /// - `#[trace(bound = "T: MyTrait")]` on the type replaces the bounds `T: Trace` that each type parameter gets otherwise.
 ///
+/// - `#[trace(describe = "function")]` on the type calls the function with the value and a `Describer` when a snapshot is made,
+///   before the fields are described: to name the object, to say its kind, or to add to its size.
+///
 /// A union is refused, as is an attribute that is not one of these.
 ///
 /// # Examples

@@ -173,7 +173,7 @@ impl Heap {
         AllocError {
             value: (),
             kind: AllocErrorKind::System,
-            used: self.store.committed_bytes(),
+            used: self.store.limited_bytes(),
             limit: self.store.limit,
             requested: size_of::<u64>(),
             type_name,

@@ -3,6 +3,7 @@
 use crate::budget::Budget;
 use crate::collect::{Accounts, Collector};
 use crate::error::HeapError;
+use crate::external::{HeapId, OpenAccount};
 use crate::heap::Heap;
 use crate::options::Options;
 use crate::raw::Store;
@@ -46,7 +47,8 @@ pub struct HeapBuilder {
 }
 
 impl HeapBuilder {
-    /// The most bytes that the heap may commit, in pages and in the blocks of large objects.
+    /// The most bytes that the heap may commit, in pages and in the blocks of large objects, and that its objects may keep
+    /// alive outside of it.
     ///
     /// Beyond it `try_alloc` gives an error and `alloc` panics. Near it, collections come more often.
     ///
@@ -233,8 +235,9 @@ impl HeapBuilder {
             Some(zeal) => zeal,
             None => Zeal::from_environment()?,
         };
+        let external = OpenAccount::new();
         let mut heap = Heap {
-            store: Store::new(options.limit.unwrap_or(usize::MAX), zeal)?,
+            store: Store::new(options.limit.unwrap_or(usize::MAX), external.0, zeal)?,
             pressure: crate::limit::Pressure::default(),
             temporaries: crate::scope::Temporaries::default(),
             kept: crate::weak::Kept::default(),
@@ -242,7 +245,10 @@ impl HeapBuilder {
             schedule,
             accounts: Accounts::new(zeal),
             listener: crate::events::Listener::default(),
+            ids: crate::snapshot::Ids::default(),
             zeal,
+            id: HeapId::next(),
+            external,
         };
         heap.limit_changed();
         Ok(heap)

@@ -188,7 +188,7 @@ pub struct AllocError<T = ()> {
     pub value: T,
     /// Which bound it ran into.
     pub kind: AllocErrorKind,
-    /// Bytes that the heap has committed.
+    /// Bytes that the heap has committed, and that its objects keep alive outside of it.
     pub used: usize,
     /// The heap's limit in bytes; `usize::MAX` when it has none.
     pub limit: usize,

@@ -1,6 +1,10 @@
 //! What a heap tells of its collections while they happen.
+//!
+//! A callback of the program's is told in this file; logs, which are told of each slice as well, are in `log/`.
 
 use crate::heap::Heap;
+use crate::log::Log;
+use crate::stats::{Lap, Timing};
 use std::fmt;
 
 /// How much of the heap a collection looks at.
@@ -68,13 +72,29 @@ impl fmt::Display for Reason {
 ///
 /// heap.alloc([0_u8; 100]);
 /// heap.collect(&());
-/// let [Event::Ended { kind: Kind::Full, reason: Reason::Asked, freed_objects: 1, .. }] = log.borrow()[..] else {
+/// let [Event::Began { .. }, Event::Ended { kind: Kind::Full, reason: Reason::Asked, freed_objects: 1, .. }] =
+///     log.borrow()[..]
+/// else {
 ///     panic!("{log:?}");
 /// };
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {
+    /// A collection begins. It is not complete before the next [`Ended`](Event::Ended).
+    #[non_exhaustive]
+    Began {
+        /// The number that it will have if it is completed, from 1.
+        number: u64,
+        /// What it looks at.
+        kind: Kind,
+        /// Why it begins. One that is under way when the program asks for one is told to have been asked for when it ends.
+        reason: Reason,
+        /// Bytes of objects.
+        used: usize,
+        /// Bytes that the heap has committed.
+        committed: usize,
+    },
     /// A collection is complete.
     #[non_exhaustive]
     Ended {
@@ -92,10 +112,16 @@ pub enum Event {
         used_before: usize,
         /// Bytes of objects when it ended.
         used_after: usize,
+        /// Bytes that the heap had committed when it began.
+        committed_before: usize,
         /// Bytes that the heap has committed.
         committed: usize,
         /// Objects that it has freed.
         freed_objects: u64,
+        /// Bytes of their cells and blocks.
+        freed_bytes: u64,
+        /// How long it took. This differs from run to run, and is not in the line that `Display` writes.
+        timing: Timing,
     },
     /// The program allocates faster than a collection in slices goes on, so that its next slice is larger than the budget
     /// says.
@@ -121,7 +147,21 @@ pub enum Event {
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Event::Ended { number, kind, reason, slices, work, used_before, used_after, committed, freed_objects } => {
+            Event::Began { number, kind, reason, used, committed } => {
+                write!(f, "#{number} {kind}: begins at {used} bytes ({committed} committed), {reason}")
+            }
+            Event::Ended {
+                number,
+                kind,
+                reason,
+                slices,
+                work,
+                used_before,
+                used_after,
+                committed,
+                freed_objects,
+                ..
+            } => {
                 write!(
                     f,
                     "#{number} {kind}: {used_before} -> {used_after} bytes ({committed} committed), {freed_objects} objects \
@@ -139,25 +179,51 @@ impl fmt::Display for Event {
     }
 }
 
+/// A slice of a collection is done.
+#[derive(Copy, Clone, Debug)]
+pub(crate) struct SliceDone {
+    pub(crate) kind: Kind,
+    pub(crate) lap: Lap,
+    /// Bytes of objects.
+    pub(crate) used: usize,
+}
+
 type Callback = Box<dyn FnMut(&Event)>;
 
 /// Who is told.
 #[derive(Default)]
 pub(crate) struct Listener {
     callback: Option<Callback>,
+    pub(crate) logs: Vec<Log>,
 }
 
 impl Listener {
     /// Tells of an event, which is made only if somebody listens. The heap has to be in order, as the callback may panic.
     pub(crate) fn tell(&mut self, event: impl FnOnce() -> Event) {
+        if self.callback.is_none() && self.logs.is_empty() {
+            return;
+        }
+        let event = event();
+        // A log whose writer fails is given up.
+        self.logs.retain_mut(|log| log.event(&event).is_ok());
         if let Some(callback) = &mut self.callback {
-            callback(&event());
+            callback(&event);
+        }
+    }
+
+    /// Tells the logs of a slice, which is made only if there are some.
+    pub(crate) fn tell_slice(&mut self, slice: impl FnOnce() -> SliceDone) {
+        if !self.logs.is_empty() {
+            let slice = slice();
+            self.logs.retain_mut(|log| log.slice(&slice).is_ok());
         }
     }
 }
 
 impl Heap {
-    /// Sets a callback that is told what happens in the heap: when a collection ends, hurries, or is abandoned.
+    /// Sets a callback that is told what happens in the heap: when a collection begins, ends, hurries, or is abandoned.
+    ///
+    /// [`log_to`](Heap::log_to) writes lines or traces of the same events.
     ///
     /// It is called at safepoints and by [`set_limit`](Heap::set_limit), and takes the place of the one before. It has no access to the heap.
     ///
@@ -166,6 +232,7 @@ impl Heap {
     /// let mut heap = Heap::new();
     /// heap.on_event(|event| eprintln!("{event}"));
     /// heap.collect(&());
+    /// // #1 full: begins at 0 bytes (0 committed), asked for
     /// // #1 full: 0 -> 0 bytes (0 committed), 0 objects freed, 1 units in 1 slices, asked for
     /// ```
     pub fn on_event(&mut self, callback: impl FnMut(&Event) + 'static) {

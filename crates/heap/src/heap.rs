@@ -7,10 +7,12 @@ use crate::builder::HeapBuilder;
 use crate::collect::Accounts;
 use crate::error::{HandleError, HeapError};
 use crate::events::Listener;
+use crate::external::{HeapId, OpenAccount};
 use crate::limit::Pressure;
 use crate::raw::{AnyGc, Gc, NotDisjoint, Object, RootTable, Store, TypeInfo};
 use crate::schedule::Schedule;
 use crate::scope::Temporaries;
+use crate::snapshot::Ids;
 use crate::weak::Kept;
 use crate::zeal::Zeal;
 use std::any::type_name;
@@ -99,7 +101,11 @@ pub struct Heap {
     pub(crate) schedule: Schedule,
     pub(crate) accounts: Accounts,
     pub(crate) listener: Listener,
+    pub(crate) ids: Ids,
     pub(crate) zeal: Zeal,
+    pub(crate) id: HeapId,
+    /// Behind `store`: objects that are dropped with it take their bytes off.
+    pub(crate) external: OpenAccount,
 }
 
 impl Heap {

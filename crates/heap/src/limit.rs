@@ -34,7 +34,7 @@ type NearLimitCallback = Box<dyn FnMut(NearLimit) -> usize>;
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct NearLimit {
-    /// Bytes that the heap has committed.
+    /// Bytes that the heap has committed, and that its objects keep alive outside of it.
     pub used: usize,
     /// Bytes that are asked for, and do not fit.
     pub requested: usize,
@@ -143,7 +143,7 @@ impl Pressure {
             self.due = self.due.min(store.taken_bytes());
             self.failed = true;
         }
-        let (used, limit) = (store.committed_bytes(), store.limit);
+        let (used, limit) = (store.limited_bytes(), store.limit);
         let error = AllocError { value: (), kind, used, limit, requested, type_name };
         if kind != AllocErrorKind::Limit {
             return Err(error);

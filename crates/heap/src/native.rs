@@ -1,6 +1,6 @@
 //! Native functions with traced captures.
 
-use crate::trace::{Trace, Tracer};
+use crate::trace::{Describer, NodeKind, Trace, Tracer};
 use std::fmt;
 
 /// A function of the host's, with values that the collector can see into.
@@ -98,6 +98,11 @@ impl<C: Trace, Cx, A, R> Trace for NativeFn<C, Cx, A, R> {
 
     fn trace(&self, tracer: &mut Tracer<'_>) {
         self.captures.trace(tracer);
+    }
+
+    fn describe(&self, describer: &mut Describer<'_>) {
+        describer.kind(NodeKind::Closure);
+        describer.field("captures", &self.captures);
     }
 }
 

@@ -3,10 +3,14 @@
 //! The implementations for the types of the standard library and of other crates are in `trace/`.
 
 mod collections;
+mod describe;
 mod foreign;
 mod leaves;
 mod pointers;
 mod tuples;
+
+pub(crate) use describe::{Describe, Path, Step};
+pub use describe::{Describer, Native, NodeKind};
 
 use crate::raw::{AnyGc, Gc, Marker, Object, Watcher};
 use std::fmt;
@@ -112,6 +116,17 @@ pub trait Trace {
     /// assert_eq!(handles.iter().map(|&gc| heap.contains(gc)).collect::<Vec<_>>(), [true, false, true]);
     /// ```
     fn trace(&self, tracer: &mut Tracer<'_>);
+
+    /// Says what a [snapshot](crate::Heap::write_snapshot) shows of `self`: what it is, and the names of its handles.
+    ///
+    /// The derive names each handle by its fields and variants. Without this method the handles that are traced have numbers.
+    /// It should describe the handles that [`trace`](Trace::trace) visits, each of them once, and the same at each call:
+    /// what is not described is not in the snapshot. It says nothing to the collector.
+    ///
+    /// See [`Describer`] for examples.
+    fn describe(&self, describer: &mut Describer<'_>) {
+        describer.traced(self);
+    }
 
     /// Whether slices of this type are weak tables, which are scanned when there is nothing else left to mark. For this
     /// crate's own: of another type, `true` makes its slices be scanned later.
@@ -285,11 +300,21 @@ impl<T: Object + ?Sized> Trace for Gc<T> {
     fn trace(&self, tracer: &mut Tracer<'_>) {
         tracer.edge(*self);
     }
+
+    #[inline]
+    fn describe(&self, describer: &mut Describer<'_>) {
+        describer.edge(self.erase());
+    }
 }
 
 impl Trace for AnyGc {
     #[inline]
     fn trace(&self, tracer: &mut Tracer<'_>) {
         tracer.any_edge(*self);
+    }
+
+    #[inline]
+    fn describe(&self, describer: &mut Describer<'_>) {
+        describer.edge(*self);
     }
 }

@@ -6,10 +6,10 @@
 use std::cell::OnceCell;
 use std::hint::black_box;
 
-use boa_gc::{Finalize, Gc, Trace, force_collect};
+use boa_gc::{Ephemeron, Finalize, Gc, Trace, WeakGc, force_collect};
 
 use super::{Entry, NO_SCOPES};
-use crate::compare::graph::{self, Graph};
+use crate::compare::graph::{self, Graph, Order};
 use crate::compare::measure::{Measurement, grown, median_of, timed};
 use crate::compare::reading;
 use crate::compare::workload::{Reading, Sizes, Workload};
@@ -43,6 +43,10 @@ pub fn entry(workload: Workload) -> Entry {
         Workload::Memory => Entry::Runs(memory),
         Workload::Roots => Entry::Runs(roots),
         Workload::ScopePush | Workload::Keep => Entry::Absent(NO_SCOPES),
+        Workload::EphemeronsReverse => Entry::Runs(|sizes| ephemerons(sizes, Order::Reverse)),
+        Workload::EphemeronsTwice => Entry::Absent("it takes a minute"),
+        Workload::EphemeronsOrdered => Entry::Runs(|sizes| ephemerons(sizes, Order::Kind)),
+        Workload::WeakHandles => Entry::Runs(weak_handles),
     }
 }
 
@@ -157,4 +161,32 @@ fn roots(sizes: &Sizes) -> Measurement {
         }
     });
     Measurement::of_time(span, sizes.roots, object[0])
+}
+
+/// `WeakMap` goes through its entries in the order of a hash, so that the order here is that of ephemerons in a list.
+fn ephemerons(sizes: &Sizes, order: Order) -> Measurement {
+    let keys: Vec<Gc<Node>> = (0..=sizes.ephemerons).map(|value| node(None, None, value)).collect();
+    let mut chain: Vec<(u64, Ephemeron<Node, Gc<Node>>)> = order
+        .of_links(sizes.ephemerons)
+        .map(|at| (at as u64, Ephemeron::new(&keys[at], keys[at + 1].clone())))
+        .collect();
+    let first = keys[0].clone();
+    drop(keys);
+    // One collection in the reverse order takes ten seconds.
+    let collections = if matches!(order, Order::Kind) { sizes.collections } else { 1 };
+    let span = median_of(collections, force_collect);
+    chain.sort_by_key(|&(at, _)| at);
+    let walked = chain.iter().filter_map(|(_, ephemeron)| ephemeron.value().map(|next| next.value)).sum::<u64>();
+    Measurement::of_time(span, sizes.ephemerons, first.value + walked)
+}
+
+fn weak_handles(sizes: &Sizes) -> Measurement {
+    let mut strong: Vec<Option<Gc<Node>>> =
+        (0..sizes.weak_handles).map(|value| Some(node(None, None, value))).collect();
+    let weak: Vec<WeakGc<Node>> = strong.iter().flatten().map(WeakGc::new).collect();
+    force_collect();
+    strong.iter_mut().step_by(2).for_each(|link| *link = None);
+    let (span, ()) = timed(force_collect);
+    let checksum = weak.iter().filter_map(WeakGc::upgrade).map(|node| node.value).sum();
+    Measurement::of_time(span, sizes.weak_handles, checksum)
 }

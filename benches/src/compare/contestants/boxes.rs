@@ -5,7 +5,7 @@
 
 use std::hint::black_box;
 
-use super::{Entry, NO_COLLECTOR, NO_SCOPES};
+use super::{Entry, NO_COLLECTOR, NO_EPHEMERONS, NO_SCOPES};
 use crate::compare::graph;
 use crate::compare::measure::{Measurement, grown, timed};
 use crate::compare::reading;
@@ -31,9 +31,12 @@ pub fn entry(workload: Workload) -> Entry {
         Workload::WalkHot => Entry::Runs(walk_hot),
         Workload::ReadCold => Entry::Runs(|sizes| read::<5>(sizes.cold)),
         Workload::Memory => Entry::Runs(memory),
-        Workload::MarkRandom | Workload::MarkTree => Entry::Absent(NO_COLLECTOR),
+        Workload::MarkRandom | Workload::MarkTree | Workload::WeakHandles => Entry::Absent(NO_COLLECTOR),
         Workload::HalfDeadRandom | Workload::Roots => Entry::Absent("an object has one owner"),
         Workload::ScopePush | Workload::Keep => Entry::Absent(NO_SCOPES),
+        Workload::EphemeronsReverse | Workload::EphemeronsTwice | Workload::EphemeronsOrdered => {
+            Entry::Absent(NO_EPHEMERONS)
+        }
     }
 }
 

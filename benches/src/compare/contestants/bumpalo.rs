@@ -6,7 +6,7 @@ use std::hint::black_box;
 
 use bumpalo::Bump;
 
-use super::{Entry, NO_COLLECTOR, NO_SCOPES};
+use super::{Entry, NO_COLLECTOR, NO_EPHEMERONS, NO_SCOPES};
 use crate::compare::graph;
 use crate::compare::measure::{Measurement, grown, timed};
 use crate::compare::reading;
@@ -32,8 +32,13 @@ pub fn entry(workload: Workload) -> Entry {
         Workload::ReadCold => Entry::Runs(|sizes| read::<5>(sizes.cold)),
         Workload::Memory => Entry::Runs(memory),
         Workload::HalfDeadTree | Workload::HalfDeadRandom => Entry::Absent("it frees everything or nothing"),
-        Workload::MarkRandom | Workload::MarkTree | Workload::Roots => Entry::Absent(NO_COLLECTOR),
+        Workload::MarkRandom | Workload::MarkTree | Workload::Roots | Workload::WeakHandles => {
+            Entry::Absent(NO_COLLECTOR)
+        }
         Workload::ScopePush | Workload::Keep => Entry::Absent(NO_SCOPES),
+        Workload::EphemeronsReverse | Workload::EphemeronsTwice | Workload::EphemeronsOrdered => {
+            Entry::Absent(NO_EPHEMERONS)
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use std::hint::black_box;
 use dumpster::Trace;
 use dumpster::unsync::{Gc, collect};
 
-use super::{Entry, NO_SCOPES};
+use super::{Entry, NO_EPHEMERONS, NO_SCOPES, NO_WEAK};
 use crate::compare::graph::{self, Graph};
 use crate::compare::measure::{Measurement, grown, timed};
 use crate::compare::reading;
@@ -49,6 +49,10 @@ pub fn entry(workload: Workload) -> Entry {
         Workload::Memory => Entry::Runs(memory),
         Workload::Roots => Entry::Runs(roots),
         Workload::ScopePush | Workload::Keep => Entry::Absent(NO_SCOPES),
+        Workload::EphemeronsReverse | Workload::EphemeronsTwice | Workload::EphemeronsOrdered => {
+            Entry::Absent(NO_EPHEMERONS)
+        }
+        Workload::WeakHandles => Entry::Absent(NO_WEAK),
     }
 }
 

@@ -6,9 +6,9 @@
 use std::hint::black_box;
 
 use gc_arena::barrier::unlock;
-use gc_arena::{Arena, Collect, DynamicRootSet, Gc, Lock, Mutation, Rootable};
+use gc_arena::{Arena, Collect, DynamicRootSet, Gc, GcWeak, Lock, Mutation, Rootable};
 
-use super::{Entry, NO_SCOPES};
+use super::{Entry, NO_EPHEMERONS, NO_SCOPES};
 use crate::compare::graph::{self, Graph};
 use crate::compare::measure::{Measurement, grown, median_of, timed};
 use crate::compare::reading;
@@ -48,6 +48,10 @@ pub fn entry(workload: Workload) -> Entry {
         Workload::Memory => Entry::Runs(memory),
         Workload::Roots => Entry::Runs(roots),
         Workload::ScopePush | Workload::Keep => Entry::Absent(NO_SCOPES),
+        Workload::EphemeronsReverse | Workload::EphemeronsTwice | Workload::EphemeronsOrdered => {
+            Entry::Absent(NO_EPHEMERONS)
+        }
+        Workload::WeakHandles => Entry::Runs(weak_handles),
     }
 }
 
@@ -178,4 +182,26 @@ fn roots(sizes: &Sizes) -> Measurement {
         });
         Measurement::of_time(span, sizes.roots, object[0])
     })
+}
+
+/// What is alive, and weak handles to that and as much else.
+#[derive(Collect)]
+#[collect(no_drop)]
+struct Targets<'gc> {
+    strong: Vec<Link<'gc>>,
+    weak: Vec<GcWeak<'gc, Node<'gc>>>,
+}
+
+fn weak_handles(sizes: &Sizes) -> Measurement {
+    let mut arena = Arena::<Rootable![Targets<'_>]>::new(|mc| {
+        let nodes: Vec<Gc<'_, Node<'_>>> = (0..sizes.weak_handles).map(|value| node(mc, None, None, value)).collect();
+        let weak = nodes.iter().map(|&node| Gc::downgrade(node)).collect();
+        Targets { strong: nodes.into_iter().map(Some).collect(), weak }
+    });
+    arena.finish_cycle();
+    arena.mutate_root(|_, targets| targets.strong.iter_mut().step_by(2).for_each(|link| *link = None));
+    let (span, ()) = timed(|| arena.finish_cycle());
+    let checksum = arena
+        .mutate(|mc, targets| targets.weak.iter().filter_map(|weak| weak.upgrade(mc)).map(|node| node.value).sum());
+    Measurement::of_time(span, sizes.weak_handles, checksum)
 }

@@ -48,5 +48,9 @@ pub const ALL: &[Contestant] = &[
 
 /// Why contestants without a collector have no part in a workload about collections.
 const NO_COLLECTOR: &str = "it has no collector";
+/// Why some contestants have no part in the workload about weak handles.
+const NO_WEAK: &str = "it has no weak handles";
+/// Why most contestants have no part in the workloads about ephemerons.
+const NO_EPHEMERONS: &str = "it has no weak maps";
 /// Why most contestants have no part in the workloads about scopes.
 const NO_SCOPES: &str = "it has no scopes of this kind";

@@ -200,6 +200,60 @@ function memory() {
   return measurement(span, sizes.objects, walk(span.result), bytes);
 }
 
+// What is weak.
+
+class Chain {
+  constructor(links, reversed) {
+    const keys = Array.from({ length: links + 1 }, (_, value) => new Node(null, null, value));
+    this.map = new WeakMap();
+    for (let at = 0; at < links; at++) {
+      const from = reversed ? links - 1 - at : at;
+      this.map.set(keys[from], keys[from + 1]);
+    }
+    this.first = keys[0];
+  }
+
+  walk() {
+    let total = 0;
+    for (let key = this.first; key !== undefined; key = this.map.get(key)) total += key.value;
+    return total;
+  }
+}
+
+function ephemerons(reversed) {
+  const chain = new Chain(sizes.ephemerons, reversed);
+  const span = medianOf(sizes.collections, () => gc());
+  return measurement(span, sizes.ephemerons, chain.walk());
+}
+
+function ephemeronsTwice() {
+  // One after the other, as a collection is of the whole heap.
+  let chain = new Chain(sizes.ephemerons, true);
+  const short = medianOf(sizes.collections, () => gc());
+  let sum = chain.walk();
+  chain = new Chain(sizes.ephemerons * 2, true);
+  gc();
+  const long = medianOf(sizes.collections, () => gc());
+  sum += chain.walk();
+  return measurement(long, Math.max(Math.round(short.ns), 1), sum);
+}
+
+function weakHandles() {
+  const strong = Array.from({ length: sizes.weak_handles }, (_, value) => new Node(null, null, value));
+  const weak = strong.map((node) => new WeakRef(node));
+  // A WeakRef keeps its target to the end of the job, so that the rest is done in the next one.
+  return new Promise((resolve) => {
+    setTimeout(() => {
+      gc();
+      for (let at = 0; at < strong.length; at += 2) strong[at] = null;
+      const span = timed(() => gc());
+      let sum = 0;
+      for (const each of weak) sum += each.deref()?.value ?? 0;
+      resolve(measurement(span, sizes.weak_handles, sum));
+    });
+  });
+}
+
 const workloads = {
   'binary-trees': binaryTrees,
   'mark-random': () => mark(layOut()[0]),
@@ -210,6 +264,10 @@ const workloads = {
   'walk-hot': walkHot,
   'read-cold': () => read(sizes.cold, Five),
   memory,
+  'ephemerons-reverse': () => ephemerons(true),
+  'ephemerons-twice': ephemeronsTwice,
+  'ephemerons-ordered': () => ephemerons(false),
+  'weak-handles': weakHandles,
 };
 
-console.log(JSON.stringify(workloads[workload]()));
+Promise.resolve(workloads[workload]()).then((measured) => console.log(JSON.stringify(measured)));

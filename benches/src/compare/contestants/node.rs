@@ -33,6 +33,10 @@ pub fn entry(workload: Workload) -> Entry {
         Workload::Memory => Entry::Runs(|sizes| run(Workload::Memory, sizes, &[turns()])),
         Workload::Roots => Entry::Absent("JavaScript has no roots to make"),
         Workload::ScopePush | Workload::Keep => Entry::Absent(NO_SCOPES),
+        Workload::EphemeronsReverse => Entry::Runs(|sizes| run(Workload::EphemeronsReverse, sizes, &[])),
+        Workload::EphemeronsTwice => Entry::Runs(|sizes| run(Workload::EphemeronsTwice, sizes, &[])),
+        Workload::EphemeronsOrdered => Entry::Runs(|sizes| run(Workload::EphemeronsOrdered, sizes, &[])),
+        Workload::WeakHandles => Entry::Runs(|sizes| run(Workload::WeakHandles, sizes, &[])),
     }
 }
 

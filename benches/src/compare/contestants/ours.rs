@@ -2,10 +2,10 @@
 
 use std::hint::black_box;
 
-use tumulus_heap::{Gc, Heap, Trace};
+use tumulus_heap::{EphemeronMap, Gc, Heap, Trace, Weak};
 
 use super::Entry;
-use crate::compare::graph::{self, Graph};
+use crate::compare::graph::{self, Graph, Order};
 use crate::compare::measure::{Measurement, Span, grown, median_of, timed};
 use crate::compare::reading;
 use crate::compare::workload::{Reading, Sizes, Workload};
@@ -41,6 +41,10 @@ pub fn entry(workload: Workload) -> Entry {
         Workload::Roots => roots,
         Workload::ScopePush => scope_push,
         Workload::Keep => keep,
+        Workload::EphemeronsReverse => |sizes| ephemerons(sizes, Order::Reverse),
+        Workload::EphemeronsTwice => ephemerons_twice,
+        Workload::EphemeronsOrdered => |sizes| ephemerons(sizes, Order::Kind),
+        Workload::WeakHandles => weak_handles,
     })
 }
 
@@ -202,4 +206,65 @@ fn keep(sizes: &Sizes) -> Measurement {
         }
     });
     Measurement::of_time(span, turns * SCOPE, heap[root.get()][0])
+}
+
+/// A heap in which each key of a map leads to the next.
+struct Chain {
+    heap: Heap,
+    map: Gc<EphemeronMap<Gc<Node>, Gc<Node>>>,
+    first: Gc<Node>,
+}
+
+impl Chain {
+    fn new(links: u64, order: Order) -> Chain {
+        let mut heap = Heap::new();
+        let map = heap.alloc(EphemeronMap::new());
+        let keys: Vec<Gc<Node>> =
+            (0..=links).map(|value| heap.alloc(Node { left: None, right: None, value })).collect();
+        for at in order.of_links(links) {
+            map.insert(&mut heap, keys[at], keys[at + 1]);
+        }
+        Chain { heap, map, first: keys[0] }
+    }
+
+    fn collect(&mut self) {
+        self.heap.collect(&(self.map, self.first));
+    }
+
+    fn walk(&self) -> u64 {
+        let next = |&key: &Gc<Node>| self.map.get(&self.heap, key).copied();
+        std::iter::successors(Some(self.first), next).map(|key| self.heap[key].value).sum()
+    }
+}
+
+fn ephemerons(sizes: &Sizes, order: Order) -> Measurement {
+    let mut chain = Chain::new(sizes.ephemerons, order);
+    let span = median_of(sizes.collections, || chain.collect());
+    Measurement::of_time(span, sizes.ephemerons, chain.walk())
+}
+
+fn ephemerons_twice(sizes: &Sizes) -> Measurement {
+    let mut once = Chain::new(sizes.ephemerons, Order::Reverse);
+    let mut twice = Chain::new(sizes.ephemerons * 2, Order::Reverse);
+    let short = median_of(sizes.collections, || once.collect());
+    let long = median_of(sizes.collections, || twice.collect());
+    Measurement::of_times(long, short, once.walk() + twice.walk())
+}
+
+fn weak_handles(sizes: &Sizes) -> Measurement {
+    let mut heap = Heap::new();
+    let strong = heap.alloc_slice_with(sizes.weak_handles as usize, |_| None);
+    for (at, value) in (0..sizes.weak_handles).enumerate() {
+        let node = heap.alloc(Node { left: None, right: None, value });
+        heap.slice_mut(strong, at..=at)[0] = Some(node);
+    }
+    let weak: Vec<Weak<Node>> = heap[strong].iter().flatten().map(|node| node.downgrade()).collect();
+    let weak = heap.alloc_slice(&weak);
+    heap.collect(&(strong, weak));
+    heap.get_mut(strong).iter_mut().step_by(2).for_each(|link| *link = None);
+    let (span, ()) = timed(|| heap.collect(&(strong, weak)));
+    let weak = heap[weak].to_vec();
+    let value = |weak: Weak<Node>| weak.upgrade(&mut heap).map(|node| heap[node].value);
+    let checksum = weak.into_iter().filter_map(value).sum();
+    Measurement::of_time(span, sizes.weak_handles, checksum)
 }

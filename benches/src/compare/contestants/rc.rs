@@ -3,7 +3,7 @@
 use std::hint::black_box;
 use std::rc::Rc;
 
-use super::{Entry, NO_COLLECTOR, NO_SCOPES};
+use super::{Entry, NO_COLLECTOR, NO_EPHEMERONS, NO_SCOPES};
 use crate::compare::graph;
 use crate::compare::measure::{Measurement, grown, timed};
 use crate::compare::reading;
@@ -30,9 +30,12 @@ pub fn entry(workload: Workload) -> Entry {
         Workload::ReadCold => Entry::Runs(|sizes| read::<5>(sizes.cold)),
         Workload::Memory => Entry::Runs(memory),
         Workload::Roots => Entry::Runs(roots),
-        Workload::MarkRandom | Workload::MarkTree => Entry::Absent(NO_COLLECTOR),
+        Workload::MarkRandom | Workload::MarkTree | Workload::WeakHandles => Entry::Absent(NO_COLLECTOR),
         Workload::HalfDeadRandom => Entry::Absent("it never frees a cycle"),
         Workload::ScopePush | Workload::Keep => Entry::Absent(NO_SCOPES),
+        Workload::EphemeronsReverse | Workload::EphemeronsTwice | Workload::EphemeronsOrdered => {
+            Entry::Absent(NO_EPHEMERONS)
+        }
     }
 }
 

@@ -26,6 +26,7 @@ pub fn entry(workload: Workload) -> Entry {
         Workload::Bursts => Entry::Runs(|sizes| bursts::run(sizes, Site::new)),
         Workload::Growing => Entry::Runs(|sizes| forest::growing(sizes, Trees::new)),
         Workload::EventLoop => Entry::Runs(|sizes| forest::event_loop(sizes, Trees::new)),
+        Workload::WeakMap => Entry::Absent("its collections take longer with each entry"),
         Workload::HeapSize | Workload::Throughput => Entry::Absent(ONLY_OURS),
     }
 }

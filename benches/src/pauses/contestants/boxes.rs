@@ -22,6 +22,7 @@ pub fn entry(workload: Workload) -> Entry {
         Workload::Growing => Entry::Runs(|sizes| forest::growing(sizes, Trees::new)),
         Workload::EventLoop => Entry::Runs(|sizes| forest::event_loop(sizes, Trees::new)),
         Workload::Splay => Entry::Absent("while it turns, a node has two owners"),
+        Workload::WeakMap => Entry::Absent("it has no collector to find out what is dead"),
         Workload::HeapSize | Workload::Throughput => Entry::Absent(ONLY_OURS),
     }
 }

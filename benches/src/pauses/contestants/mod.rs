@@ -56,5 +56,7 @@ pub const ALL: &[Contestant] = &[
     left_out("bumpalo", |_| Entry::Absent("it frees all at once or nothing")),
 ];
 
+/// Why most contestants have no part in `weak-map`.
+const NO_WEAK_MAPS: &str = "it has no weak maps";
 /// Why only ours takes part in some workloads.
 const ONLY_OURS: &str = "it compares ours with itself";

@@ -2,18 +2,19 @@
 
 use super::Collector;
 use crate::budget::{BETWEEN_LOOKS, Budget, Meter};
-use crate::events::{Event, Kind, Reason};
+use crate::events::{Event, Kind, Reason, SliceDone};
 use crate::heap::Heap;
 use crate::raw::{Exactness, Extent, RootTable, Stop};
 use crate::schedule::{Cycle, Schedule, Slice};
 use crate::scope::Temporaries;
+use crate::stats::{Clock, Ledger};
 use crate::trace::{Trace, Tracer};
 use crate::weak::Kept;
 use crate::zeal::Zeal;
 use std::panic::resume_unwind;
 
 /// What has been counted since the heap was made, and what is going on.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub(crate) struct Accounts {
     pub(crate) collections: u64,
     pub(crate) minor_collections: u64,
@@ -22,8 +23,11 @@ pub(crate) struct Accounts {
     /// `allocated_bytes` of the store when the last sweep began: what has been allocated since is young.
     pub(super) young_since: u64,
     pub(crate) peak_committed_bytes: usize,
-    /// Bytes outside of the heap that its objects keep alive, as the program says.
-    pub(crate) external_bytes: usize,
+    pub(crate) peak_used_bytes: usize,
+    pub(crate) peak_scratch_bytes: usize,
+    /// What collections have cost.
+    pub(crate) ledger: Ledger,
+    pub(crate) clock: Clock,
     /// The collection that is under way.
     pub(super) cycle: Option<Cycle>,
     /// What its last slice did.
@@ -156,10 +160,11 @@ impl Heap {
             slices: 0,
             work: 0,
             expected_work: match extent {
-                Extent::Young => self.schedule.expected_work(self.store.remembered_objects() as u64, young_bytes),
+                Extent::Young => self.schedule.expected_work(self.store.remembered_work(), young_bytes),
                 Extent::Full => self.schedule.expected_work(objects, used_before as u64),
             },
             used_before,
+            committed_before: self.store.committed_bytes(),
             young_bytes,
             freed_objects_before,
             freed_bytes_before,
@@ -169,6 +174,9 @@ impl Heap {
         self.schedule.begun(self.fullness());
         self.accounts.hurry = Some(1);
         self.accounts.planned = self.store.taken_bytes();
+        self.accounts.clock.begin_cycle();
+        let (number, committed) = (self.accounts.collections + 1, self.store.committed_bytes());
+        self.listener.tell(|| Event::Began { number, kind: kind(extent), reason, used: used_before, committed });
     }
 
     /// Does up to `budget` of the work that there is, and plans the next slice.
@@ -180,7 +188,10 @@ impl Heap {
 
     /// As `run_slice`, but that a panic of a destructor is a result. One of a `Trace` goes through.
     fn slice<R: Trace + ?Sized>(&mut self, budget: Budget, roots: &R) -> Option<Panic> {
+        #[cfg(feature = "tracing")]
+        let _span = crate::log::span(self.accounts.cycle.as_ref().map(|cycle| (kind(cycle.extent), cycle.reason)));
         let mut budget = budget;
+        self.accounts.clock.begin_slice();
         if let Some(cycle) = &mut self.accounts.cycle {
             cycle.slices += 1;
             budget = budget.times(Schedule::insistence(cycle, budget.units().unwrap_or(BETWEEN_LOOKS)));
@@ -218,6 +229,7 @@ impl Heap {
         }
         let swept_bytes = self.store.swept_bytes() - swept_before;
         self.accounts.last_slice = Slice { work: meter.spent(), swept_bytes };
+        self.end_lap(None);
         self.reschedule();
         self.assert_consistent("after");
         self.store.take_panic()
@@ -245,6 +257,8 @@ impl Heap {
     /// Keeps the accounts of a cycle that is complete.
     fn end_cycle(&mut self) {
         let Some(cycle) = self.accounts.cycle.take() else { return };
+        self.end_lap(Some(&cycle));
+        self.note_peak();
         self.accounts.collections += 1;
         self.accounts.minor_collections += u64::from(cycle.extent == Extent::Young);
         let freed_objects = self.store.freed().objects;
@@ -259,6 +273,10 @@ impl Heap {
         }
         let (used_after, committed) = (self.store.used_bytes(), self.store.committed_bytes());
         let number = self.accounts.collections;
+        let timing = self.accounts.clock.end_cycle();
+        let (freed_objects, freed_bytes) =
+            (freed_objects - cycle.freed_objects_before, freed_bytes - cycle.freed_bytes_before);
+        self.accounts.ledger.note(&cycle, freed_objects, freed_bytes, timing);
         self.listener.tell(|| Event::Ended {
             number,
             kind: kind(cycle.extent),
@@ -267,9 +285,23 @@ impl Heap {
             work: cycle.work,
             used_before: cycle.used_before,
             used_after,
+            committed_before: cycle.committed_before,
             committed,
-            freed_objects: freed_objects - cycle.freed_objects_before,
+            freed_objects,
+            freed_bytes,
+            timing,
         });
+    }
+
+    /// Notes how long the collector has been at work since the slice began, or since this was called last in it. The cycle is
+    /// given if it has just ended.
+    fn end_lap(&mut self, ended: Option<&Cycle>) {
+        let extent = ended.or(self.accounts.cycle.as_ref()).map(|cycle| cycle.extent);
+        let lap = self.accounts.clock.end_lap();
+        let Some(extent) = extent else { return };
+        self.accounts.ledger.note_slice(extent, lap.took);
+        let used = self.store.used_bytes();
+        self.listener.tell_slice(|| SliceDone { kind: kind(extent), lap, used });
     }
 
     /// Gives memory back that has been decided on; true if that is done.
@@ -292,8 +324,10 @@ impl Heap {
     }
 
     fn note_peak(&mut self) {
-        let peak = &mut self.accounts.peak_committed_bytes;
-        *peak = (*peak).max(self.store.committed_bytes());
+        let accounts = &mut self.accounts;
+        accounts.peak_committed_bytes = accounts.peak_committed_bytes.max(self.store.committed_bytes());
+        accounts.peak_used_bytes = accounts.peak_used_bytes.max(self.store.used_bytes());
+        accounts.peak_scratch_bytes = accounts.peak_scratch_bytes.max(self.store.scratch_bytes());
     }
 
     fn assert_consistent(&self, when: &str) {

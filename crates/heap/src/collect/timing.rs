@@ -97,44 +97,16 @@ impl Heap {
         self.reschedule();
     }
 
-    /// Tells the heap that its objects keep `change` bytes more alive outside of it than before, or so many fewer.
-    ///
-    /// They count when it is decided whether a full collection is due, so that a small object that holds a large buffer is not
-    /// taken for a small one. They do not count against the [`limit`](crate::HeapBuilder::limit).
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use tumulus_heap::Heap;
-    ///
-    /// let mut heap = Heap::new();
-    /// for _ in 0..100 {
-    ///     heap.alloc(vec![0_u8; 1 << 20]);
-    ///     heap.adjust_external_bytes(1 << 20);
-    ///     heap.safepoint(&());
-    /// }
-    /// # if std::env::var_os("TUMULUS_ZEAL").is_none() {
-    /// assert!(heap.statistics().freed_objects > 0);
-    /// # }
-    /// ```
-    pub fn adjust_external_bytes(&mut self, change: isize) {
-        let external = &mut self.accounts.external_bytes;
-        *external = external.saturating_add_signed(change);
-        let is_due = self.schedule.due(self.fullness(), 0).is_some();
-        if is_due && self.accounts.cycle.is_none() && self.schedule.collector == Collector::MarkSweep {
-            self.due_at_once();
-        }
-    }
-
     /// Bytes of the cells and blocks that were allocated since the last sweep began.
     pub(super) fn young_bytes(&self) -> u64 {
         self.store.allocated_bytes() - self.accounts.young_since
     }
 
     pub(super) fn fullness(&self) -> Fullness {
+        let external = self.external_bytes().get();
         Fullness {
-            used: self.store.used_bytes().saturating_add(self.accounts.external_bytes),
-            in_use: self.store.in_use_bytes(),
+            used: self.store.used_bytes().saturating_add(external),
+            in_use: self.store.in_use_bytes().saturating_add(external),
             limit: self.store.limit,
         }
     }

@@ -73,6 +73,8 @@ pub(crate) enum Stop {
 
 /// What it costs to clear the marks of a page.
 const CLEAR_COST: u64 = 4;
+/// What it costs to clear a card, which is somewhere in memory.
+const FORGET_CARD_COST: u64 = 16;
 /// What it costs to take an object off the remembered set.
 const FORGET_COST: u64 = 2;
 
@@ -178,7 +180,7 @@ impl Store {
             && let Some(card) = self.remembered.pop_card().or_else(|| self.remembered.pop_weak_card())
         {
             self.replace_card(card, CardState::Clear);
-            *credit = credit.saturating_sub(FORGET_COST);
+            *credit = credit.saturating_sub(FORGET_CARD_COST);
         }
         if *credit > 0 {
             self.remembered.reset();

@@ -23,10 +23,12 @@ use super::pages::EDGES;
 use super::parts::{CARD_LEN, PART_LEN, Part};
 use crate::trace::{Sink, Tracer};
 
+/// What it costs to look at an entry, beside the way to the bits of its key.
+const ENTRY_COST: u64 = 3;
 /// What it costs to note an entry that waits.
-const WAIT_COST: u64 = 4;
+const WAIT_COST: u64 = 16;
 /// What it costs to look at an entry that was released.
-const RELEASE_COST: u64 = 4;
+const RELEASE_COST: u64 = 8;
 
 /// A marker that looks for entries that wait for what it marks.
 pub(crate) struct Watcher<'h> {
@@ -60,7 +62,7 @@ impl Watcher<'_> {
         let Some(key) = key else { return false };
         let index = key.handle().index();
         let marker = &mut self.marker;
-        marker.work.spend(1);
+        marker.work.spend(ENTRY_COST);
         marker.work.pay_edge(word_of(index));
         if marker.is_marked(index) {
             return true;

@@ -131,6 +131,7 @@ impl Store {
             (page, unsafe { Run::at(self.cage, page * PAGE_GRANULES + begin) })
         } else {
             let page = self.take_page(info, shape, owner)?;
+            self.spaces.list[owner as usize].tally.pages += 1;
             (page, Run::of_empty_page(page, shape.stride()))
         };
         let space = &mut self.spaces.list[owner as usize];
@@ -161,15 +162,16 @@ impl Store {
     }
 
     /// Whether `more` bytes can be committed. Empty pages are given back first, if that makes the room.
-    fn check_limit(&mut self, more: usize) -> Result<(), AllocErrorKind> {
+    pub(crate) fn check_limit(&mut self, more: usize) -> Result<(), AllocErrorKind> {
         let fits = |used: usize| used.checked_add(more).is_some_and(|sum| sum <= self.limit);
-        if fits(self.committed_bytes()) {
+        if fits(self.limited_bytes()) {
             return Ok(());
         }
-        if !fits(self.in_use_bytes()) {
+        let needed = self.in_use_bytes().saturating_add(self.external.get());
+        if !fits(needed) {
             return Err(AllocErrorKind::Limit);
         }
-        let keep = self.limit - self.in_use_bytes() - more;
+        let keep = self.limit - needed - more;
         while self.pages.release_one(&mut self.region, keep) {}
         Ok(())
     }
@@ -335,6 +337,8 @@ impl Store {
             unsafe { cell.add(HEADER_BYTES).cast().write(Outline { block: block.0, len }) };
             std::mem::forget(block);
             self.made_block_bytes += layout.size() as u64;
+            let space = usize::from(self.spaces.slot(vacancy.slot).space);
+            self.spaces.list[space].tally.made_block_bytes += layout.size() as u64;
             self.taken_bytes += layout.size() as u64;
             OUTLINE_LEN
         } else {

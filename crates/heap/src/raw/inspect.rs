@@ -6,7 +6,7 @@ use super::bits::{self, ones, page_words};
 use super::classes;
 use super::cycle::Phase;
 use super::handle::{AnyGc, Handle};
-use super::layout::{CELL_STARTS, GRANULE, HEADER_BYTES, MAX_STRIDE, PAGE_GRANULES, PAGE_WORDS};
+use super::layout::{CELL_STARTS, GRANULE, HEADER_BYTES, MAX_STRIDE, PAGE_GRANULES, PAGE_WORDS, cells_per_page};
 use super::mark::cell;
 use super::object::TypeInfo;
 use super::runs::Run;
@@ -17,6 +17,7 @@ use crate::trace::{Tracer, Visit};
 use crate::verify::Flaw;
 use std::collections::HashSet;
 use std::num::NonZeroU32;
+use std::ptr;
 
 /// A cell that holds an object.
 #[derive(Copy, Clone, Debug)]
@@ -25,7 +26,40 @@ pub(crate) struct CellView {
     pub(crate) info: &'static TypeInfo,
 }
 
+/// What a space holds.
+#[derive(Copy, Clone, Debug)]
+pub(crate) struct SpaceView {
+    pub(crate) info: &'static TypeInfo,
+    pub(crate) is_outline: bool,
+    pub(crate) cell_bytes: usize,
+    pub(crate) cells_per_page: usize,
+    pub(crate) pages: usize,
+    /// Objects that are there, dead ones that were not swept yet among them.
+    pub(crate) objects: u64,
+    pub(crate) block_bytes: u64,
+}
+
 impl Store {
+    /// The spaces that have pages, in the order in which they were first used.
+    pub(crate) fn space_views(&self) -> impl Iterator<Item = SpaceView> + '_ {
+        let mut views = Vec::with_capacity(self.spaces.list.len());
+        views.extend(self.spaces.runs().map(|(space, run)| {
+            let tally = space.tally;
+            let view = SpaceView {
+                info: space.info,
+                is_outline: space.shape.is_outline(),
+                cell_bytes: space.shape.cell_bytes(),
+                cells_per_page: cells_per_page(space.shape.stride()) as usize,
+                pages: tally.pages,
+                objects: space.made(run) - tally.freed_objects,
+                block_bytes: tally.made_block_bytes - tally.freed_block_bytes,
+            };
+            (ptr::from_ref(space).addr(), view)
+        }));
+        views.sort_unstable_by_key(|&(place, _)| place);
+        views.into_iter().map(|(_, view)| view).filter(|view| view.pages > 0)
+    }
+
     /// The live bits of a page, as they are when published.
     fn live_words(&self, number: u32) -> [u64; PAGE_WORDS] {
         let allocated_in = self.spaces.runs().find(|(space, _)| space.page == number);

@@ -7,7 +7,7 @@
 //! - **I1, borders.** A page number has one stride in all heaps of the process, for ever (`classes.rs`). Cells start
 //!   at the multiples of the stride from the start of the page. The cages of all heaps are of one size (`store.rs`).
 //! - **I2, handles.** A handle is made only by `Store::commit`, for the cell that is being filled, and by the walk over
-//!   cells that are alive, from what `commit` wrote there (`handle.rs`, `inspect.rs`).
+//!   cells that are alive, from what `commit` wrote there (`handle.rs`, `inspect.rs`, `describe.rs`).
 //! - **I3, headers.** The first four bytes at a cell border are the stamp of the object in the cell, or zero. They are
 //!   written by `Store::commit` and by the sweep, and by nothing else.
 //! - **I4, stamps.** A stamp belongs to one heap, and to one epoch of it: between two sweeps a cell is handed out at
@@ -30,6 +30,7 @@ mod classes;
 #[cfg(test)]
 mod crowded;
 mod cycle;
+mod describe;
 mod ephemerons;
 mod fill;
 mod handle;
@@ -60,7 +61,7 @@ pub(crate) use cycle::{Extent, Stop};
 pub(crate) use ephemerons::Watcher;
 pub(crate) use fill::Vacancy;
 pub use handle::{AnyGc, Gc, Handle};
-pub(crate) use inspect::{CellView, Exactness};
+pub(crate) use inspect::{CellView, Exactness, SpaceView};
 pub(crate) use layout::{PAGE_BYTES, requested_bytes};
 pub(crate) use mark::Marker;
 pub use object::Object;

@@ -10,7 +10,7 @@ use super::handle::AnyGc;
 use super::layout::{HEADER_BYTES, Shape, payload_offset};
 use super::mark::drain;
 use super::parts::{self, CardState};
-use crate::trace::{Trace, Tracer};
+use crate::trace::{Describer, Trace, Tracer};
 use std::alloc::Layout;
 use std::any::{TypeId, type_name};
 use std::fmt;
@@ -351,6 +351,8 @@ pub struct TypeInfo {
     pub(super) is_weak: bool,
     /// Traces the value of a cell. Safety: the cell holds a value of this type.
     pub(super) trace: unsafe fn(NonNull<u8>, &mut Tracer<'_>),
+    /// Describes the value of a cell. Safety: as for `trace`.
+    pub(super) describe: unsafe fn(NonNull<u8>, &mut Describer<'_>),
     /// Traces a part of the value of a cell, as [`Cell::trace_part`].
     pub(super) trace_part: unsafe fn(NonNull<u8>, u32, &mut Tracer<'_>) -> Option<u32>,
     /// Traces a card of a cell, as [`Cell::trace_card`].
@@ -382,6 +384,7 @@ impl TypeInfo {
             needs_drop,
             is_weak: T::IS_WEAK,
             trace: trace_cell::<T>,
+            describe: describe_cell::<T>,
             trace_part: T::trace_part,
             trace_card: T::trace_card,
             replace_card: T::replace_card,
@@ -419,6 +422,14 @@ impl fmt::Debug for TypeInfo {
 unsafe fn trace_cell<T: Object + ?Sized>(cell: NonNull<u8>, tracer: &mut Tracer<'_>) {
     // SAFETY: the caller's promise.
     unsafe { T::payload(cell).as_ref() }.trace(tracer);
+}
+
+/// # Safety
+///
+/// The cell holds a `T`, and nobody has an exclusive reference to it.
+unsafe fn describe_cell<T: Object + ?Sized>(cell: NonNull<u8>, describer: &mut Describer<'_>) {
+    // SAFETY: the caller's promise.
+    unsafe { T::payload(cell).as_ref() }.describe(describer);
 }
 
 /// # Safety

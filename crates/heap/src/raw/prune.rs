@@ -26,9 +26,9 @@ pub(super) struct Pruning {
 }
 
 /// What it costs to look at a wait.
-const WAIT_COST: u64 = 2;
+const WAIT_COST: u64 = 4;
 /// What it costs to prune an entry.
-const ENTRY_COST: u64 = 6;
+const ENTRY_COST: u64 = 16;
 
 impl Store {
     /// Prunes until all dead entries are gone, or the credit is used up.

@@ -65,7 +65,17 @@ impl Store {
     }
 
     /// Sweeps a page from a word on, and says at which to go on.
-    fn sweep_on(&mut self, number: u32, mut word: usize, credit: &mut u64) -> Option<usize> {
+    fn sweep_on(&mut self, number: u32, word: usize, credit: &mut u64) -> Option<usize> {
+        let before = (self.freed.objects, self.freed.block_bytes);
+        let next = self.sweep_words(number, word, credit);
+        let space = usize::from(self.pages.page(number).space);
+        let tally = &mut self.spaces.list[space].tally;
+        tally.freed_objects += self.freed.objects - before.0;
+        tally.freed_block_bytes += self.freed.block_bytes - before.1;
+        next
+    }
+
+    fn sweep_words(&mut self, number: u32, mut word: usize, credit: &mut u64) -> Option<usize> {
         let page = *self.pages.page(number);
         let remains = self.remains();
         let bits = bits::of_page(&mut self.bits, number);
@@ -92,6 +102,7 @@ impl Store {
         let is_empty = bits::of_page(&mut self.bits, number).iter().all(|bits| bits.live == 0);
         // What a minor cycle has emptied is about to be filled again, with the same type.
         if is_empty && self.extent == Extent::Full {
+            self.spaces.list[space].tally.pages -= 1;
             if self.zeal.no_reuse {
                 self.pages.retire(&mut self.region, number);
             } else {

@@ -110,6 +110,11 @@ impl Remembered {
         self.list.len() + self.cards.len() + self.weak_cards.len()
     }
 
+    /// About as many objects as take as long to look at: the elements of a card, and twice that where keys are looked up.
+    pub(super) fn work(&self) -> u64 {
+        (self.list.len() + (self.cards.len() + 2 * self.weak_cards.len()) * parts::CARD_LEN) as u64
+    }
+
     /// Whether there are some beside cards of weak tables.
     pub(super) fn has_strong(&self) -> bool {
         self.list.len() + self.cards.len() > 0

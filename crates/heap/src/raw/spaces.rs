@@ -47,6 +47,18 @@ pub(crate) struct Space {
     pub(super) before: [u64; PAGE_WORDS],
     /// Granules of the cells that were handed out on other pages, since the heap was made.
     pub(super) filled_granules: u64,
+    /// What a histogram asks for.
+    pub(super) tally: Tally,
+}
+
+/// Counts of one space, kept where pages and blocks come and go, so that allocation pays nothing for them.
+#[derive(Copy, Clone, Debug, Default)]
+pub(super) struct Tally {
+    pub(super) pages: usize,
+    /// Since the heap was made, as are the next two.
+    pub(super) freed_objects: u64,
+    pub(super) made_block_bytes: u64,
+    pub(super) freed_block_bytes: u64,
 }
 
 impl Space {
@@ -61,6 +73,7 @@ impl Space {
             page: 0,
             before: [0; PAGE_WORDS],
             filled_granules: 0,
+            tally: Tally::default(),
         }
     }
 

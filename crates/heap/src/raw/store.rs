@@ -20,6 +20,7 @@ use super::sweep::Freed;
 use super::waiting::Waiting;
 use super::worklist::Worklist;
 use crate::error::{HandleError, HandleName, HeapError};
+use crate::external::ExternalBytes;
 use crate::zeal::Zeal;
 use parking_lot::Mutex;
 use std::any::{TypeId, type_name};
@@ -72,13 +73,15 @@ pub(crate) struct Store {
     pub(super) marks_are_void: bool,
     /// What may be committed.
     pub(crate) limit: usize,
+    /// What counts against it beside what is committed.
+    pub(super) external: ExternalBytes,
     pub(super) zeal: Zeal,
     pub(super) region: Region,
 }
 
 impl Store {
     /// A store with nothing in it.
-    pub(crate) fn new(limit: usize, zeal: Zeal) -> Result<Store, HeapError> {
+    pub(crate) fn new(limit: usize, external: ExternalBytes, zeal: Zeal) -> Result<Store, HeapError> {
         let stamps = Stamps::new().ok_or(HeapError::Stamps)?;
         let young_stamp = stamps.current();
         let (region, bits, pages, waiting, spaces) = reserve()?;
@@ -101,15 +104,21 @@ impl Store {
             extent: Extent::Full,
             marks_are_void: false,
             limit,
+            external,
             zeal,
             region,
         })
     }
 
-    /// Bytes that count against the limit: pages and blocks.
+    /// Bytes of all pages and blocks.
     #[inline]
     pub(crate) fn committed_bytes(&self) -> usize {
         self.pages.committed_bytes() + self.block_bytes()
+    }
+
+    /// Bytes that count against the limit.
+    pub(crate) fn limited_bytes(&self) -> usize {
+        self.committed_bytes().saturating_add(self.external.get())
     }
 
     /// Bytes of the pages in use, and of blocks.
@@ -158,6 +167,11 @@ impl Store {
     /// Old objects that were written to since the last cycle.
     pub(crate) fn remembered_objects(&self) -> usize {
         self.remembered.len()
+    }
+
+    /// About as many objects as take as long to look at as what is remembered.
+    pub(crate) fn remembered_work(&self) -> u64 {
+        self.remembered.work()
     }
 
     /// Bytes that a cycle's worklist holds from the system.

@@ -87,6 +87,7 @@ pub(crate) struct Cycle {
     /// How much work marking was thought to be when it began.
     pub(crate) expected_work: u64,
     pub(crate) used_before: usize,
+    pub(crate) committed_before: usize,
     /// Bytes that were allocated since the last collection.
     pub(crate) young_bytes: u64,
     pub(crate) freed_objects_before: u64,
@@ -101,7 +102,7 @@ pub(crate) struct Cycle {
 pub(crate) struct Fullness {
     /// Bytes of objects, and of what they keep alive outside of the heap.
     pub(crate) used: usize,
-    /// Bytes of pages and blocks in use.
+    /// Bytes of pages and blocks in use, and of what objects keep alive outside of the heap.
     pub(crate) in_use: usize,
     /// What may be committed.
     pub(crate) limit: usize,
@@ -311,6 +312,7 @@ mod tests {
             work,
             expected_work,
             used_before: 0,
+            committed_before: 0,
             young_bytes: 0,
             freed_objects_before: 0,
             freed_bytes_before: 0,

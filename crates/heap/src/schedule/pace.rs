@@ -65,7 +65,9 @@ impl Schedule {
     /// When the next slice of the collection that is under way is due, and how large it is, by what the last one did.
     pub(crate) fn pace(&self, cycle: &Cycle, stage: Stage, now: Fullness, last: Slice) -> Pace {
         let near_limit = now.in_use >= self.end_by_in_use && cycle.extent == Extent::Full;
-        if near_limit || now.used >= self.end_by.saturating_add(self.room) {
+        // A minor one would not make room.
+        let has_outgrown = cycle.extent == Extent::Full && now.used >= self.end_by.saturating_add(self.room);
+        if near_limit || has_outgrown {
             return Pace::AtOnce;
         }
         match (stage, cycle.extent) {

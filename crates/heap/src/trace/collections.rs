@@ -1,6 +1,6 @@
 //! The collections of the standard library.
 
-use crate::trace::{Trace, Tracer};
+use crate::trace::{Describer, Trace, Tracer, describe};
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap, HashSet, LinkedList, VecDeque};
 
 /// Traces each item, or none, where their type has no edges.
@@ -34,6 +34,10 @@ macro_rules! sequences {
             fn trace(&self, tracer: &mut Tracer<'_>) {
                 each(self, tracer);
             }
+
+            fn describe(&self, describer: &mut Describer<'_>) {
+                describe::each(self, describer);
+            }
         }
     )*};
 }
@@ -51,6 +55,10 @@ impl<T: Trace> Trace for [T] {
     fn trace(&self, tracer: &mut Tracer<'_>) {
         each(self, tracer);
     }
+
+    fn describe(&self, describer: &mut Describer<'_>) {
+        describe::each(self, describer);
+    }
 }
 
 impl<K: Trace, V: Trace, S> Trace for HashMap<K, V, S> {
@@ -59,6 +67,10 @@ impl<K: Trace, V: Trace, S> Trace for HashMap<K, V, S> {
     fn trace(&self, tracer: &mut Tracer<'_>) {
         each_pair(self, tracer);
     }
+
+    fn describe(&self, describer: &mut Describer<'_>) {
+        describe::each_pair(self, describer);
+    }
 }
 
 impl<K: Trace, V: Trace> Trace for BTreeMap<K, V> {
@@ -66,5 +78,9 @@ impl<K: Trace, V: Trace> Trace for BTreeMap<K, V> {
 
     fn trace(&self, tracer: &mut Tracer<'_>) {
         each_pair(self, tracer);
+    }
+
+    fn describe(&self, describer: &mut Describer<'_>) {
+        describe::each_pair(self, describer);
     }
 }

@@ -1,6 +1,6 @@
 //! Types that contain no handles.
 
-use crate::trace::{Trace, Tracer};
+use crate::trace::{Describer, NodeKind, Trace, Tracer};
 use std::cell::{Cell, OnceCell, RefCell};
 use std::marker::PhantomData;
 use std::rc::Rc;
@@ -14,15 +14,15 @@ macro_rules! leaves {
 
             #[inline(always)]
             fn trace(&self, _tracer: &mut Tracer<'_>) {}
+
+            #[inline(always)]
+            fn describe(&self, _describer: &mut Describer<'_>) {}
         }
     )*};
 }
 
 leaves! {
-    (), bool, char, str, String,
-    u8, u16, u32, u64, u128, usize,
-    i8, i16, i32, i64, i128, isize,
-    f32, f64,
+    (), bool, char,
     std::num::NonZeroU8, std::num::NonZeroU16, std::num::NonZeroU32, std::num::NonZeroU64, std::num::NonZeroU128,
     std::num::NonZeroUsize,
     std::num::NonZeroI8, std::num::NonZeroI16, std::num::NonZeroI32, std::num::NonZeroI64, std::num::NonZeroI128,
@@ -37,6 +37,29 @@ leaves! {
     std::net::IpAddr, std::net::SocketAddr, std::fs::File, std::io::Error, std::fmt::Error,
     std::num::ParseIntError, std::num::ParseFloatError, std::str::Utf8Error, std::string::FromUtf8Error,
     {T: ?Sized} PhantomData<T>,
+}
+
+macro_rules! named_leaves {
+    ($kind:ident, |$value:ident, $describer:ident| $describe:expr; $($type:ty),* $(,)?) => {$(
+        impl Trace for $type {
+            const HAS_EDGES: bool = false;
+
+            #[inline(always)]
+            fn trace(&self, _tracer: &mut Tracer<'_>) {}
+
+            #[inline]
+            fn describe(&self, $describer: &mut Describer<'_>) {
+                let $value = self;
+                $describer.kind(NodeKind::$kind);
+                $describe;
+            }
+        }
+    )*};
+}
+
+named_leaves! { String, |text, describer| describer.name(text); str, String }
+named_leaves! { Number, |number, describer| { let _ = number; };
+    u8, u16, u32, u64, u128, usize, i8, i16, i32, i64, i128, isize, f32, f64,
 }
 
 /// A type whose values are shared, or change behind a shared reference. The collector would not see a handle come or go

@@ -1,6 +1,6 @@
 //! References and boxes, and the sums that wrap a value.
 
-use crate::trace::{Trace, Tracer};
+use crate::trace::{Describer, Trace, Tracer};
 use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::num::{Saturating, Wrapping};
@@ -14,6 +14,11 @@ macro_rules! transparent {
             #[inline(always)]
             fn trace(&self, tracer: &mut Tracer<'_>) {
                 (**self).trace(tracer);
+            }
+
+            #[inline]
+            fn describe(&self, describer: &mut Describer<'_>) {
+                (**self).describe(describer);
             }
         }
     )*};
@@ -29,6 +34,11 @@ macro_rules! wrappers {
             #[inline]
             fn trace(&self, tracer: &mut Tracer<'_>) {
                 $(self.$field.trace(tracer);)+
+            }
+
+            #[inline]
+            fn describe(&self, describer: &mut Describer<'_>) {
+                $(describer.field(stringify!($field), &self.$field);)+
             }
         }
     )*};
@@ -48,6 +58,13 @@ impl<T: Trace> Trace for Option<T> {
             value.trace(tracer);
         }
     }
+
+    #[inline]
+    fn describe(&self, describer: &mut Describer<'_>) {
+        if let Some(value) = self {
+            value.describe(describer);
+        }
+    }
 }
 
 impl<T: Trace, E: Trace> Trace for Result<T, E> {
@@ -60,6 +77,13 @@ impl<T: Trace, E: Trace> Trace for Result<T, E> {
             Err(error) => error.trace(tracer),
         }
     }
+
+    fn describe(&self, describer: &mut Describer<'_>) {
+        match self {
+            Ok(value) => value.describe(describer),
+            Err(error) => error.describe(describer),
+        }
+    }
 }
 
 impl<T: Trace + ToOwned<Owned: Trace> + ?Sized> Trace for Cow<'_, T> {
@@ -70,6 +94,13 @@ impl<T: Trace + ToOwned<Owned: Trace> + ?Sized> Trace for Cow<'_, T> {
         match self {
             Cow::Borrowed(value) => value.trace(tracer),
             Cow::Owned(value) => value.trace(tracer),
+        }
+    }
+
+    fn describe(&self, describer: &mut Describer<'_>) {
+        match self {
+            Cow::Borrowed(value) => value.describe(describer),
+            Cow::Owned(value) => value.describe(describer),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Tuples of up to twelve, and function pointers of up to twelve arguments.
 
-use crate::trace::{Trace, Tracer};
+use crate::trace::{Describer, Trace, Tracer};
 
 macro_rules! tuples {
     ($($name:ident)+) => {
@@ -12,6 +12,14 @@ macro_rules! tuples {
                 #[allow(non_snake_case)]
                 let ($($name,)+) = self;
                 $($name.trace(tracer);)+
+            }
+
+            #[inline]
+            fn describe(&self, describer: &mut Describer<'_>) {
+                #[allow(non_snake_case)]
+                let ($($name,)+) = self;
+                let mut at = 0..;
+                $(describer.element(at.next().unwrap_or(0), $name);)+
             }
         }
     };

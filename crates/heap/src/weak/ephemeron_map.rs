@@ -4,7 +4,7 @@ use crate::alloc::alloc_failed;
 use crate::error::AllocError;
 use crate::heap::Heap;
 use crate::raw::{AnyGc, Gc};
-use crate::trace::{Trace, Tracer};
+use crate::trace::{Describer, Trace, Tracer};
 use crate::weak::WeakKey;
 use crate::weak::table::Table;
 use std::fmt;
@@ -287,9 +287,7 @@ impl Heap {
     /// Panics if a handle that should be a key is stale.
     #[track_caller]
     pub(super) fn assert_key(&self, key: AnyGc) {
-        if !self.contains(key) {
-            panic!("{}", self.store.stale(key.handle(), "key"));
-        }
+        assert!(self.contains(key), "{}", self.store.stale(key.handle(), "key"));
     }
 }
 
@@ -303,6 +301,10 @@ impl<K: WeakKey, V: Trace + 'static> Default for EphemeronMap<K, V> {
 impl<K, V: Trace + 'static> Trace for EphemeronMap<K, V> {
     fn trace(&self, tracer: &mut Tracer<'_>) {
         self.table.trace(tracer);
+    }
+
+    fn describe(&self, describer: &mut Describer<'_>) {
+        describer.field("table", &self.table);
     }
 }
 

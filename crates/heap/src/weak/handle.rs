@@ -5,7 +5,7 @@
 
 use crate::heap::Heap;
 use crate::raw::{AnyGc, Gc, Kept, Object};
-use crate::trace::{Trace, Tracer};
+use crate::trace::{Describer, Trace, Tracer};
 use std::any::type_name;
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -132,6 +132,10 @@ impl<T: ?Sized> Trace for Weak<T> {
 
     #[inline]
     fn trace(&self, _tracer: &mut Tracer<'_>) {}
+
+    fn describe(&self, describer: &mut Describer<'_>) {
+        describer.weak_edge(self.gc.erase());
+    }
 }
 
 impl<T: ?Sized> Copy for Weak<T> {}

@@ -1,12 +1,12 @@
 //! References that are weak from one job to the next, as those of ECMAScript.
 //!
 //! The specification wants a program not to see an object die in the middle of a job: once a `WeakRef` was made or read, its
-//! target stays alive until the job is over. So there is a list of such targets, the specification's *KeptAlive*, which is a
+//! target stays alive until the job is over. So there is a list of such targets, the specification's `KeptAlive`, which is a
 //! root, and which the end of the job clears.
 
 use crate::heap::Heap;
 use crate::raw::{AnyGc, Gc, Object};
-use crate::trace::{Trace, Tracer};
+use crate::trace::{Describer, Trace, Tracer};
 use crate::weak::Weak;
 use std::collections::HashSet;
 use std::fmt;
@@ -86,7 +86,7 @@ impl<T: Object + ?Sized> WeakRef<T> {
 
 impl Heap {
     /// Ends the job: what [`WeakRef`]s have kept alive since it began is not kept any more. The specification's
-    /// *ClearKeptObjects*.
+    /// `ClearKeptObjects`.
     ///
     /// In a nested [`job`](Heap::job), what was kept before that began is still kept.
     ///
@@ -206,7 +206,9 @@ pub(super) struct Identity(u64);
 
 impl Hasher for Identity {
     fn write(&mut self, bytes: &[u8]) {
-        bytes.iter().for_each(|&byte| self.write_u64(u64::from(byte)));
+        for &byte in bytes {
+            self.write_u64(u64::from(byte));
+        }
     }
 
     fn write_u64(&mut self, word: u64) {
@@ -223,6 +225,10 @@ impl<T: ?Sized> Trace for WeakRef<T> {
     const HAS_EDGES: bool = false;
 
     fn trace(&self, _tracer: &mut Tracer<'_>) {}
+
+    fn describe(&self, describer: &mut Describer<'_>) {
+        self.target.describe(describer);
+    }
 }
 
 impl<T: ?Sized> Copy for WeakRef<T> {}

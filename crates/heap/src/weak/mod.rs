@@ -30,7 +30,7 @@ pub use key::WeakKey;
 pub use registry::{FinalizationRegistry, RegisterError};
 pub use weak_set::WeakSet;
 
-use crate::raw::Gc;
+use crate::raw::{AnyGc, Gc};
 use crate::trace::{Trace, Tracer};
 use kept::HandleSet;
 
@@ -50,6 +50,16 @@ impl Kept {
         self.job.handles().iter().for_each(|&handle| tracer.any_edge(handle));
         self.upgraded.handles().iter().for_each(|&handle| tracer.any_edge(handle));
         self.deaths.trace(tracer);
+    }
+
+    /// What is kept to the end of a job, and to that of a collection.
+    pub(crate) fn alive(&self) -> impl Iterator<Item = &[AnyGc]> {
+        [self.job.handles(), self.upgraded.handles()].into_iter()
+    }
+
+    /// The registry of [`Heap::on_death`](crate::Heap::on_death), if it was called.
+    pub(crate) fn registry(&self) -> Option<AnyGc> {
+        self.deaths.map(Gc::erase)
     }
 
     /// Lets go of what was kept for one collection: marking is complete, or begins anew.

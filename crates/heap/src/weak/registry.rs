@@ -3,7 +3,7 @@
 use crate::error::{AllocError, HandleError};
 use crate::heap::Heap;
 use crate::raw::{AnyGc, Gc};
-use crate::trace::{Each, Trace, Tracer};
+use crate::trace::{Describer, Each, Trace, Tracer};
 use crate::weak::table::Table;
 use crate::weak::watched::{self, State, Watched};
 use std::fmt;
@@ -87,6 +87,10 @@ impl<H: Trace> Trace for Held<H> {
     #[inline]
     fn trace(&self, tracer: &mut Tracer<'_>) {
         self.value.trace(tracer);
+    }
+
+    fn describe(&self, describer: &mut Describer<'_>) {
+        self.value.describe(describer);
     }
 }
 
@@ -419,6 +423,14 @@ impl<H: Trace + 'static> Trace for FinalizationRegistry<H> {
             tracer.edge(held);
         }
         self.tokens.trace(tracer);
+    }
+
+    fn describe(&self, describer: &mut Describer<'_>) {
+        if let Some(Records { watched, held }) = self.records {
+            describer.field("watched", &watched);
+            describer.field("held", &held);
+        }
+        describer.field("tokens", &self.tokens);
     }
 }
 

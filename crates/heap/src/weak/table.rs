@@ -21,7 +21,7 @@
 use crate::error::AllocError;
 use crate::heap::Heap;
 use crate::raw::{AnyGc, Gc};
-use crate::trace::{Trace, Tracer};
+use crate::trace::{Describer, Trace, Tracer};
 
 /// The fewest entries that a table has room for, unless it has none.
 const LEAST_ENTRIES: usize = 8;
@@ -49,6 +49,10 @@ impl<V: Trace> Trace for Entry<V> {
         if tracer.entry(self.key) && V::HAS_EDGES {
             self.value.trace(tracer);
         }
+    }
+
+    fn describe(&self, describer: &mut Describer<'_>) {
+        describer.entry(self.key, &self.value);
     }
 
     fn prune(table: &mut [Self], at: usize, is_dead: &dyn Fn(AnyGc) -> bool) {
@@ -95,6 +99,13 @@ impl<V: Trace + 'static> Trace for Table<V> {
         if let Some(Parts { entries, index }) = self.parts {
             tracer.edge(entries);
             tracer.edge(index);
+        }
+    }
+
+    fn describe(&self, describer: &mut Describer<'_>) {
+        if let Some(Parts { entries, index }) = self.parts {
+            describer.field("entries", &entries);
+            describer.field("index", &index);
         }
     }
 }
@@ -189,7 +200,36 @@ impl<V: Trace + 'static> Table<V> {
     #[cold]
     fn grow(&mut self, heap: &mut Heap) -> Result<Parts<V>, AllocError> {
         let alive = self.iter(heap).count();
-        self.rebuild(heap, room_for(alive + 1 + alive / 2))
+        let room = room_for(alive + 1 + alive / 2);
+        match self.parts {
+            Some(parts) if heap.get(parts.entries).len() == room => {
+                self.compact(heap, parts);
+                Ok(parts)
+            }
+            _ => self.rebuild(heap, room),
+        }
+    }
+
+    /// Moves what is alive to the front, so that large slices need not be made and freed where much comes and goes.
+    ///
+    /// What has died and not been pruned yet moves to the back, where it is dropped at the end, as that may panic.
+    fn compact(&mut self, heap: &mut Heap, parts: Parts<V>) {
+        let old = self.used;
+        self.used = 0;
+        heap.get_mut(parts.index).fill(0);
+        for at in 0..old {
+            let Some(key) = heap.get(parts.entries)[at].key.filter(|&key| heap.contains(key)) else { continue };
+            if at != self.used {
+                // The collector learns of both places: it may have looked at one of them, and not at the other.
+                let to = self.used;
+                let entry = std::mem::take(&mut heap.slice_mut(parts.entries, at..=at)[0]);
+                let dead = std::mem::replace(&mut heap.slice_mut(parts.entries, to..=to)[0], entry);
+                heap.slice_mut(parts.entries, at..=at)[0] = dead;
+            }
+            enter(heap.get_mut(parts.index), key, self.used);
+            self.used += 1;
+        }
+        heap.slice_mut(parts.entries, self.used..old).fill_with(Entry::default);
     }
 
     /// Moves what is alive to smaller slices, if they would be smaller.

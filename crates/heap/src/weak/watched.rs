@@ -15,7 +15,7 @@
 //! ```
 
 use crate::raw::AnyGc;
-use crate::trace::{Trace, Tracer};
+use crate::trace::{Describer, Trace, Tracer};
 
 /// What has become of a record.
 #[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
@@ -51,6 +51,10 @@ impl Trace for Watched {
     fn trace(&self, tracer: &mut Tracer<'_>) {
         // There is no value here that would live as long as the target.
         tracer.entry(self.target);
+    }
+
+    fn describe(&self, describer: &mut Describer<'_>) {
+        describer.entry(self.target, &());
     }
 
     fn prune(records: &mut [Self], at: usize, is_dead: &dyn Fn(AnyGc) -> bool) {

@@ -4,7 +4,7 @@ use crate::alloc::alloc_failed;
 use crate::error::AllocError;
 use crate::heap::Heap;
 use crate::raw::{AnyGc, Gc};
-use crate::trace::{Trace, Tracer};
+use crate::trace::{Describer, Trace, Tracer};
 use crate::weak::WeakKey;
 use crate::weak::table::Table;
 use std::fmt;
@@ -174,6 +174,10 @@ impl<K: WeakKey> Default for WeakSet<K> {
 impl<K> Trace for WeakSet<K> {
     fn trace(&self, tracer: &mut Tracer<'_>) {
         self.table.trace(tracer);
+    }
+
+    fn describe(&self, describer: &mut Describer<'_>) {
+        describer.field("table", &self.table);
     }
 }
 

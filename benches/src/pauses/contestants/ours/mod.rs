@@ -6,6 +6,7 @@ mod lru_cache;
 mod site;
 mod splay_tree;
 mod trees;
+mod weak_notes;
 
 use std::time::Duration;
 
@@ -13,11 +14,12 @@ use tumulus_heap::{Budget, Gc, Heap, Trace};
 
 use super::Entry;
 use crate::pauses::workload::Workload;
-use crate::pauses::{bursts, forest, lru, splay};
+use crate::pauses::{bursts, forest, lru, splay, weak_map};
 use lru_cache::LruCache;
 use site::Site;
 use splay_tree::SplayTree;
 use trees::Trees;
+use weak_notes::WeakNotes;
 
 /// The options of the heap.
 trait Options {
@@ -80,6 +82,7 @@ fn runs<O: Options>(workload: Workload) -> Entry {
         Workload::LiveTrees => |sizes| forest::churn(sizes, sizes.live_trees, Trees::new::<O>),
         Workload::Splay => |sizes| splay::run(sizes, SplayTree::new::<O>()),
         Workload::Lru => |sizes| lru::run(sizes, LruCache::new::<O>),
+        Workload::WeakMap => |sizes| weak_map::run(sizes, WeakNotes::new::<O>),
         Workload::Bursts => |sizes| bursts::run(sizes, Site::new::<O>),
         Workload::Growing => |sizes| forest::growing(sizes, Trees::new::<O>),
         Workload::EventLoop => |sizes| forest::event_loop(sizes, Trees::new::<O>),

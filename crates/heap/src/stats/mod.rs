@@ -1,4 +1,25 @@
 //! What a heap can be asked about itself at any time.
+//!
+//! Sizes and counts as a whole are in this file, under the names of V8 in `v8.rs`, and by type and by space in `spaces.rs`.
+//! What collections cost is counted in `collections.rs`, with the times of pauses in `pauses.rs` and the clock that measures
+//! them in `clock.rs`.
+//!
+//! All of it is counted where pages, blocks and collections come and go. Allocation pays nothing, and to read it takes time
+//! proportional to the number of types. No decision of the collector depends on a time that is measured here.
+
+mod clock;
+mod collections;
+mod pauses;
+mod spaces;
+mod v8;
+
+pub use clock::Timing;
+pub(crate) use clock::{Clock, Lap};
+pub(crate) use collections::Ledger;
+pub use collections::{CollectionStatistics, CollectionTotals};
+pub use pauses::Pauses;
+pub use spaces::{SpaceStatistics, TypeStatistics};
+pub use v8::V8Statistics;
 
 use crate::heap::Heap;
 
@@ -24,21 +45,28 @@ pub struct Statistics {
     /// Bytes of the cells and blocks that hold an object, headers and padding included. Objects that died since the last
     /// collection, or were not freed yet, count as alive.
     pub used_bytes: usize,
-    /// Bytes of all pages and blocks that the heap has taken and not given back. This is what the limit bounds.
+    /// Bytes of all pages and blocks that the heap has taken and not given back. The limit
+    /// bounds these and the `external_bytes` together.
     pub committed_bytes: usize,
     /// The most that was committed at the start of a collection, or now.
     pub peak_committed_bytes: usize,
+    /// The most that objects took at the start of a collection, or now.
+    pub peak_used_bytes: usize,
     /// The limit; `usize::MAX` when there is none.
     pub limit: usize,
     /// Bytes of the blocks of objects that are too large for a cell. Part of the above.
     pub block_bytes: usize,
     /// Bytes that the collector's lists keep between collections. Not part of the above.
     pub scratch_bytes: usize,
+    /// The most that was when a collection ended, or now.
+    pub peak_scratch_bytes: usize,
     /// Bytes outside of the heap that its objects keep alive, as [`adjust_external_bytes`](Heap::adjust_external_bytes) was
     /// told. Not part of the above.
     pub external_bytes: usize,
     /// Bytes of cells and blocks that were allocated since the heap was made.
     pub allocated_bytes: u64,
+    /// Bytes of cells and blocks that collections have freed, one that is under way included.
+    pub freed_bytes: u64,
     /// Objects that were alive after the last collection.
     pub live_objects: u64,
     /// Objects, and cards of long slices, that were written to since a collection has looked at them, and that the next
@@ -66,15 +94,20 @@ impl Heap {
     pub fn statistics(&self) -> Statistics {
         let accounts = &self.accounts;
         let committed_bytes = self.store.committed_bytes();
+        let used_bytes = self.store.used_bytes();
+        let scratch_bytes = self.store.scratch_bytes();
         Statistics {
-            used_bytes: self.store.used_bytes(),
+            used_bytes,
             committed_bytes,
             peak_committed_bytes: accounts.peak_committed_bytes.max(committed_bytes),
+            peak_used_bytes: accounts.peak_used_bytes.max(used_bytes),
             limit: self.store.limit,
             block_bytes: self.store.block_bytes(),
-            scratch_bytes: self.store.scratch_bytes(),
-            external_bytes: accounts.external_bytes,
+            scratch_bytes,
+            peak_scratch_bytes: accounts.peak_scratch_bytes.max(scratch_bytes),
+            external_bytes: self.external_bytes().get(),
             allocated_bytes: self.store.allocated_bytes(),
+            freed_bytes: self.store.freed().bytes,
             live_objects: accounts.live_objects,
             remembered_objects: self.store.remembered_objects(),
             freed_objects: self.store.freed().objects,

@@ -1,0 +1,196 @@
+//! Bytes that threads share: no races whatever the widths, atomic operations, and waiting.
+
+use std::sync::Barrier;
+use std::time::{Duration, Instant};
+use tumulus_arraybuffer::atomics::{self, WaitOutcome, WaitStart};
+use tumulus_arraybuffer::{
+    BackingStore, DataView, Element, ElementKind, Endian, Error, Layout, SharedArrayBuffer, TypedArray,
+};
+use tumulus_heap::Heap;
+use tumulus_tests::{calm_heap, scaled};
+
+fn view(heap: &mut Heap, kind: ElementKind, store: &BackingStore) -> TypedArray {
+    let buffer = SharedArrayBuffer::from_store(heap, store.clone()).unwrap();
+    TypedArray::new(heap, kind, buffer, 0, None).unwrap()
+}
+
+fn number(value: u32) -> Element {
+    Element::Number(value.into())
+}
+
+#[test]
+fn all_views_at_once_on_the_same_bytes_do_not_race() {
+    let store = BackingStore::shared(19).unwrap();
+    std::thread::scope(|scope| {
+        for kind in ElementKind::ALL {
+            let store = &store;
+            scope.spawn(move || {
+                let mut heap = calm_heap();
+                let buffer = SharedArrayBuffer::from_store(&mut heap, store.clone()).unwrap();
+                let length = 16 / kind.size() as u64;
+                let array = TypedArray::new(&mut heap, kind, buffer, 0, Some(length)).unwrap();
+                let data = DataView::new(&mut heap, buffer, 1, None).unwrap();
+                let one = if kind.is_big_int() { Element::BigInt(1) } else { Element::Number(1.0) };
+                for n in 0..scaled(200, 4) {
+                    array.set(&mut heap, n % length as usize, one).unwrap();
+                    array.get(&heap, n % length as usize).unwrap();
+                    data.set(&mut heap, kind, n as u64 % 9, one, Endian::Little).unwrap();
+                    let witness = array.validate_to_write(&heap, "fill").unwrap();
+                    witness.fill(&mut heap, one, 0.0, None).unwrap();
+                    witness.reverse(&mut heap).unwrap();
+                    buffer.slice(&mut heap, 0.0, None).unwrap();
+                    if let Ok(cell) = atomics::access(&heap, array, 0) {
+                        cell.add(&mut heap, one).unwrap();
+                    }
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn no_operation_is_lost() {
+    for kind in [ElementKind::Int8, ElementKind::Uint16, ElementKind::Int32, ElementKind::BigUint64] {
+        let store = BackingStore::shared(16).unwrap();
+        let (threads, times) = (2, scaled(1000, 20));
+        let one = if kind.is_big_int() { Element::BigInt(1) } else { number(1) };
+        std::thread::scope(|scope| {
+            for _ in 0..threads {
+                scope.spawn(|| {
+                    let mut heap = calm_heap();
+                    let array = view(&mut heap, kind, &store);
+                    let cells = [0, 1].map(|index| atomics::access(&heap, array, index).unwrap());
+                    for _ in 0..times {
+                        cells[0].add(&mut heap, one).unwrap();
+                        cells[1].sub(&mut heap, one).unwrap();
+                    }
+                });
+            }
+        });
+        let mut heap = calm_heap();
+        let array = view(&mut heap, kind, &store);
+        let expected = TypedArray::with_length(&mut heap, kind, 2).unwrap();
+        let total = i32::try_from(threads * times).unwrap();
+        for (index, total) in [(0, total), (1, -total)] {
+            let total = if kind.is_big_int() { Element::BigInt(total.into()) } else { Element::Number(total.into()) };
+            expected.set(&mut heap, index, total).unwrap();
+            assert_eq!(array.get(&heap, index), expected.get(&heap, index), "{kind:?}");
+        }
+    }
+}
+
+#[test]
+fn operations_on_plain_bytes_do_the_same() {
+    let mut heap = calm_heap();
+    for kind in [ElementKind::Int8, ElementKind::Uint32] {
+        let array = TypedArray::with_length(&mut heap, kind, 1).unwrap();
+        let cell = atomics::access(&heap, array, 0).unwrap();
+        assert_eq!(cell.store(&mut heap, number(0b1100)), Ok(number(0b1100)));
+        assert_eq!(cell.xor(&mut heap, number(0b0110)), Ok(number(0b1100)));
+        assert_eq!(cell.or(&mut heap, number(1)), Ok(number(0b1010)));
+        assert_eq!(cell.and(&mut heap, number(0b1110)), Ok(number(0b1011)));
+        assert_eq!(cell.exchange(&mut heap, number(5)), Ok(number(0b1010)));
+        assert_eq!(cell.compare_exchange(&mut heap, number(6), number(7)), Ok(number(5)));
+        assert_eq!(cell.load(&heap), Ok(number(5)));
+    }
+    for kind in [ElementKind::Float64, ElementKind::Uint8Clamped] {
+        let array = TypedArray::with_length(&mut heap, kind, 1).unwrap();
+        assert!(matches!(atomics::access(&heap, array, 0), Err(Error::ViewKind { .. })));
+    }
+    let array = TypedArray::with_length(&mut heap, ElementKind::Int32, 1).unwrap();
+    assert!(matches!(atomics::access(&heap, array, 1), Err(Error::Range { offset: 1, available: 1, .. })));
+    assert!(matches!(atomics::wait(&heap, array, 0, number(0), 0.0), Err(Error::NotShared { .. })));
+}
+
+/// Waits until so many wait for the first element.
+fn until_waiting(heap: &Heap, array: TypedArray, count: usize) {
+    let give_up = Instant::now() + Duration::from_secs(20);
+    while atomics::waiters(heap, array, 0).unwrap() < count {
+        assert!(Instant::now() < give_up, "they do not come");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+#[test]
+fn who_waits_first_is_notified_first() {
+    for kind in [ElementKind::Int32, ElementKind::BigInt64] {
+        let store = BackingStore::shared(8).unwrap();
+        let zero = if kind.is_big_int() { Element::BigInt(0) } else { number(0) };
+        let (sender, woken) = std::sync::mpsc::channel();
+        let mut heap = calm_heap();
+        let array = view(&mut heap, kind, &store);
+        std::thread::scope(|scope| {
+            for n in 0..3 {
+                let (sender, store) = (sender.clone(), &store);
+                scope.spawn(move || {
+                    let mut heap = calm_heap();
+                    let array = view(&mut heap, kind, store);
+                    let outcome = atomics::wait(&heap, array, 0, zero, f64::INFINITY).unwrap();
+                    sender.send((n, outcome)).unwrap();
+                });
+                until_waiting(&heap, array, n + 1);
+            }
+            for n in 0..3 {
+                assert_eq!(atomics::notify(&heap, array, 0, 1.0), Ok(1));
+                assert_eq!(woken.recv_timeout(Duration::from_secs(20)), Ok((n, WaitOutcome::Ok)));
+            }
+        });
+        assert_eq!(atomics::notify(&heap, array, 0, f64::INFINITY), Ok(0));
+    }
+}
+
+#[test]
+fn threads_and_tickets_are_on_one_list() {
+    let store = BackingStore::shared(8).unwrap();
+    let mut heap = calm_heap();
+    let array = view(&mut heap, ElementKind::Int32, &store);
+    let begin = |timeout| match atomics::wait_async(&heap, array, 0, number(0), timeout).unwrap() {
+        WaitStart::Waits(ticket) => ticket,
+        WaitStart::Ended(outcome) => panic!("{outcome:?}"),
+    };
+    let (first, dropped, second) = (begin(f64::NAN), begin(f64::INFINITY), begin(1e9));
+    std::thread::scope(|scope| {
+        let thread = scope.spawn(|| {
+            let mut heap = calm_heap();
+            let array = view(&mut heap, ElementKind::Int32, &store);
+            atomics::wait(&heap, array, 0, number(0), f64::INFINITY)
+        });
+        until_waiting(&heap, array, 4);
+        drop(dropped);
+        assert_eq!(atomics::notify(&heap, array, 0, 1.0), Ok(1));
+        assert_eq!((first.poll(), second.poll()), (Some(WaitOutcome::Ok), None));
+        assert_eq!(atomics::notify(&heap, array, 0, f64::INFINITY), Ok(2));
+        assert_eq!(thread.join().unwrap(), Ok(WaitOutcome::Ok));
+        assert_eq!(second.poll(), Some(WaitOutcome::Ok));
+    });
+    let late = begin(1.0);
+    std::thread::sleep(Duration::from_millis(5));
+    assert_eq!(atomics::notify(&heap, array, 0, f64::INFINITY), Ok(0));
+    assert_eq!(late.poll(), Some(WaitOutcome::TimedOut));
+    let ended = atomics::wait_async(&heap, array, 0, number(0), -1.0).unwrap();
+    assert!(matches!(ended, WaitStart::Ended(WaitOutcome::TimedOut)));
+}
+
+#[test]
+fn a_growable_buffer_is_seen_to_grow_by_all() {
+    let store = BackingStore::shared(Layout::new(4).max(64)).unwrap();
+    let barrier = Barrier::new(2);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut heap = calm_heap();
+            let array = view(&mut heap, ElementKind::Int32, &store);
+            barrier.wait();
+            while array.length(&heap) < 16 {
+                std::hint::spin_loop();
+            }
+            assert_eq!(array.get(&heap, 15), Some(number(7)));
+        });
+        let mut heap = calm_heap();
+        let array = view(&mut heap, ElementKind::Int32, &store);
+        barrier.wait();
+        store.grow(63).unwrap();
+        store.copy_from(60, &[7, 0, 0]).unwrap();
+        store.grow(64).unwrap();
+        assert_eq!(array.length(&heap), 16);
+    });
+}
