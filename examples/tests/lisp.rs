@@ -197,7 +197,7 @@ fn texts_that_are_no_programs() {
 fn recursion_without_end_is_an_error_of_the_guest() {
     with_stack(|| {
         let mut lisp = lisp();
-        lisp.set_max_depth(turns(10_000, 300));
+        lisp.set_max_depth(turns(4_000, 300));
         expect(&mut lisp, "(define (down n) (+ 1 (down n))) (try (down 0) (lambda (e) e))", "too-deep");
         expect(&mut lisp, "(define (count n) (if (= n 0) 0 (+ 1 (count (- n 1))))) (count 250)", "250");
     });

@@ -150,29 +150,17 @@ fn eval(heap: &mut Heap, guest: &mut Guest<'_>, code: &Code, frame: Frame) -> Ou
             Ok(last)
         }
         Code::CallNative { native, args, exposed, .. } => match &**args {
-            // What most calls are, without an array that is filled by a loop.
-            [arg] => {
-                let value = quick(heap, guest, arg, frame)?;
-                call_native(heap, guest, *native, [value, Value::Nil, Value::Nil])
+            [] => call_native(heap, guest, *native, [Value::Nil; 3]),
+            [first] => {
+                let first = quick(heap, guest, first, frame)?;
+                call_native(heap, guest, *native, [first, Value::Nil, Value::Nil])
             }
             [first, second] => {
-                let first = quick(heap, guest, first, frame)?;
-                if *exposed > 0 {
-                    keep(heap, first);
-                }
+                let first = held(heap, guest, first, frame, *exposed > 0)?;
                 let second = quick(heap, guest, second, frame)?;
                 call_native(heap, guest, *native, [first, second, Value::Nil])
             }
-            _ => {
-                let mut values = [Value::Nil; 3];
-                for (at, (value, arg)) in values.iter_mut().zip(args).enumerate() {
-                    *value = quick(heap, guest, arg, frame)?;
-                    if at < *exposed {
-                        keep(heap, *value);
-                    }
-                }
-                call_native(heap, guest, *native, values)
-            }
+            _ => call_with_three(heap, guest, *native, args, *exposed, frame),
         },
         Code::Call(callee, args) => match prepare(heap, guest, callee, args, frame)? {
             Flow::Value(value) => Ok(value),
@@ -190,6 +178,33 @@ fn quick(heap: &mut Heap, guest: &mut Guest<'_>, code: &Code, frame: Frame) -> O
         Code::Number(number) => Ok(Value::Number(*number)),
         _ => eval(heap, guest, code, frame),
     }
+}
+
+/// The same, for an argument that has to be kept if others behind it may collect.
+#[inline(always)]
+fn held(heap: &mut Heap, guest: &mut Guest<'_>, code: &Code, frame: Frame, is_exposed: bool) -> Outcome {
+    let value = quick(heap, guest, code, frame)?;
+    if is_exposed {
+        keep(heap, value);
+    }
+    Ok(value)
+}
+
+/// Calls one of the few built-in functions with more than two arguments. Apart, so that `eval` needs less stack.
+#[inline(never)]
+fn call_with_three(
+    heap: &mut Heap,
+    guest: &mut Guest<'_>,
+    native: Native,
+    args: &[Code],
+    exposed: usize,
+    frame: Frame,
+) -> Outcome {
+    let [first, second, third] = args else { unreachable!("no built-in function takes more") };
+    let first = held(heap, guest, first, frame, exposed > 0)?;
+    let second = held(heap, guest, second, frame, exposed > 1)?;
+    let third = quick(heap, guest, third, frame)?;
+    call_native(heap, guest, native, [first, second, third])
 }
 
 fn closure(heap: &mut Heap, guest: &mut Guest<'_>, function: usize, frame: Frame) -> Outcome {
@@ -247,7 +262,12 @@ fn call_native(heap: &mut Heap, guest: &mut Guest<'_>, native: Native, args: Arg
 /// Evaluates a callee and its arguments. Those of a guest function go into its frame one by one, which keeps them.
 #[inline]
 fn prepare(heap: &mut Heap, guest: &mut Guest<'_>, callee: &Code, args: &[Code], frame: Frame) -> Outcome<Flow> {
-    match eval(heap, guest, callee, frame)? {
+    let known = if let Code::Global(number) = callee { guest.state.globals[*number] } else { None };
+    let callee = match known {
+        Some(value) => value,
+        None => eval(heap, guest, callee, frame)?,
+    };
+    match callee {
         Value::Closure(closure) => {
             let Closure { function, frame: outer } = heap[closure];
             let slots = guest.check_call(function, args.len())?;

@@ -1,7 +1,7 @@
 //! Hash tables. Their entries are a slice in the heap, so that they count against its limit.
 
 use super::value::{Outcome, Value};
-use tumulus_heap::{Gc, Heap, Trace};
+use tumulus_heap::{AllocError, AnyGc, Gc, Heap, Trace};
 
 /// A hash table with open addressing: an entry lies at the place that its hash says, or in the next one that was free.
 #[derive(Copy, Clone, Debug, Trace)]
@@ -37,7 +37,7 @@ fn hash(heap: &Heap, key: Value) -> u64 {
         Value::Symbol(symbol) => u64::from(symbol.0),
         Value::Native(native) => native as u64,
         Value::Text(text) => hash_text(&heap[text]),
-        other => other.object().map_or(0, |object| object.identity_hash()),
+        other => other.object().map_or(0, AnyGc::identity_hash),
     })
 }
 
@@ -57,7 +57,7 @@ impl Table {
     /// If there is no room.
     pub fn new(heap: &mut Heap) -> Outcome<Gc<Table>> {
         let entries = heap.try_alloc_slice(&[None; SMALLEST])?;
-        Ok(heap.try_alloc(Table { entries, used: 0 }).map_err(|error| error.without_value())?)
+        Ok(heap.try_alloc(Table { entries, used: 0 }).map_err(AllocError::without_value)?)
     }
 
     /// How many keys it has.
@@ -111,7 +111,7 @@ fn find(heap: &Heap, entries: Gc<[Option<Entry>]>, key: Value) -> usize {
 
 fn grown(heap: &mut Heap, old: Gc<[Option<Entry>]>) -> Outcome<Gc<[Option<Entry>]>> {
     let len = heap[old].len();
-    let new = heap.try_alloc_slice_with(2 * len, |_| None).map_err(|error| error.without_value())?;
+    let new = heap.try_alloc_slice_with(2 * len, |_| None).map_err(AllocError::without_value)?;
     for at in 0..len {
         if let Some(entry) = heap[old][at] {
             let at = find(heap, new, entry.key);
