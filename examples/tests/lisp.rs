@@ -119,6 +119,7 @@ fn vectors() {
     expect(&mut lisp, "(vector-ref (vector 1 \"two\" 'three) 1)", "two");
     expect_error(&mut lisp, "(vector-ref v 4)", "a vector of 4 items has none at 4");
     expect_error(&mut lisp, "(vector-ref v -1)", "none at -1");
+    expect_error(&mut lisp, "(vector-set! v (remainder 1 0) 'x)", "none at NaN");
 }
 
 #[test]

@@ -106,7 +106,9 @@ pub fn main(allocator: &str) {
     let results = thread.join().expect("no contestant panics");
     println!("CPU time of one run, on {allocator}; how many times as long as Tumulus in brackets\n");
     print!("{:<20}", "");
-    CONTESTANTS.iter().for_each(|(name, _)| print!("{name:>24}"));
+    for (name, _) in CONTESTANTS {
+        print!("{name:>24}");
+    }
     println!();
     for ((name, ..), times) in workloads.iter().zip(results) {
         print!("{name:<20}");

@@ -176,6 +176,10 @@ fn quick(heap: &mut Heap, guest: &mut Guest<'_>, code: &Code, frame: Frame) -> O
     match code {
         Code::Local(slot) => Ok(heap[frame][*slot]),
         Code::Number(number) => Ok(Value::Number(*number)),
+        Code::Global(number) => match guest.state.globals[*number] {
+            Some(value) => Ok(value),
+            None => eval(heap, guest, code, frame),
+        },
         _ => eval(heap, guest, code, frame),
     }
 }
@@ -262,12 +266,7 @@ fn call_native(heap: &mut Heap, guest: &mut Guest<'_>, native: Native, args: Arg
 /// Evaluates a callee and its arguments. Those of a guest function go into its frame one by one, which keeps them.
 #[inline]
 fn prepare(heap: &mut Heap, guest: &mut Guest<'_>, callee: &Code, args: &[Code], frame: Frame) -> Outcome<Flow> {
-    let known = if let Code::Global(number) = callee { guest.state.globals[*number] } else { None };
-    let callee = match known {
-        Some(value) => value,
-        None => eval(heap, guest, callee, frame)?,
-    };
-    match callee {
+    match quick(heap, guest, callee, frame)? {
         Value::Closure(closure) => {
             let Closure { function, frame: outer } = heap[closure];
             let slots = guest.check_call(function, args.len())?;

@@ -26,20 +26,23 @@ pub fn call(heap: &mut Heap, state: &mut State, symbols: &Symbols, native: Nativ
         (Native::Tail, [Value::Pair(pair), ..]) => Ok(heap[pair].tail),
         (Native::IsNull, [value, ..]) => Ok(Value::Bool(value == Value::Nil)),
         (Native::Cons, [head, tail, _]) => Ok(Value::Pair(alloc(heap, Pair { head, tail })?)),
-        (Native::VectorRef, [Value::Vector(items), Value::Number(at), _]) => match heap[items].get(at as usize) {
-            Some(item) if at >= 0.0 => Ok(*item),
-            _ => no_item(heap[items].len(), at),
+        (Native::VectorRef, [Value::Vector(items), Value::Number(at), _]) => match index(at, heap[items].len()) {
+            Some(at) => Ok(heap[items][at]),
+            None => no_item(heap[items].len(), at),
         },
         (Native::VectorSet, [Value::Vector(items), Value::Number(at), item]) => {
-            let len = heap[items].len();
-            if at < 0.0 || at as usize >= len {
-                return no_item(len, at);
-            }
-            heap.slice_mut(items, at as usize..=at as usize)[0] = item;
+            let Some(place) = index(at, heap[items].len()) else { return no_item(heap[items].len(), at) };
+            heap.slice_mut(items, place..=place)[0] = item;
             Ok(Value::Nil)
         }
         _ => call_other(heap, state, symbols, native, args),
     }
+}
+
+/// A number as an index into so many items. It may be negative, or not even a number.
+#[inline]
+fn index(at: f64, len: usize) -> Option<usize> {
+    (at >= 0.0 && (at as usize) < len).then_some(at as usize)
 }
 
 #[cold]
