@@ -27,6 +27,8 @@ chapters! {
     wrong_programs: "docs/src/wrong-programs.md",
     limits: "docs/src/limits.md",
     zeal: "docs/src/zeal.md",
+    testing_an_interpreter: "docs/src/testing-an-interpreter.md",
+    porting: "docs/src/porting.md",
     collections: "docs/src/collections.md",
     memory_layout: "docs/src/memory-layout.md",
     design: "docs/src/design.md",
