@@ -27,6 +27,7 @@ chapters! {
     wrong_programs: "docs/src/wrong-programs.md",
     limits: "docs/src/limits.md",
     zeal: "docs/src/zeal.md",
+    testing: "docs/src/testing.md",
     collections: "docs/src/collections.md",
     memory_layout: "docs/src/memory-layout.md",
     design: "docs/src/design.md",

@@ -18,7 +18,7 @@ fn the_bits_of_a_handle_are_not_followed() {
 
         let roots = (plain, shared);
         heap.collect(&roots);
-        assert_collected(heap, object);
+        assert_collected(heap, &roots, object);
         assert_alive(heap, plain.erase());
         // Objects that are made in its place do not get it back.
         for n in 0..100 {
@@ -43,7 +43,7 @@ fn the_address_of_a_store_is_not_a_reference_to_it() {
         let keeper = ArrayBuffer::new(heap, 8).unwrap();
         keeper.as_mut_slice(heap).unwrap().copy_from_slice(&address.to_ne_bytes());
         heap.collect(&keeper);
-        assert_collected(heap, target.erase());
+        assert_collected(heap, &keeper, target.erase());
         tumulus_testing::assert_released(id);
         assert_eq!(keeper.as_slice(heap).unwrap(), address.to_ne_bytes());
     });

@@ -59,7 +59,9 @@ fn several_deleters_panic_in_one_collection() {
     }
     assert_eq!(panic_words(|| heap.collect(&())), "a deleter");
     heap.collect(&());
-    ids.into_iter().for_each(assert_released);
+    for id in ids {
+        assert_released(id);
+    }
     assert_external_bytes(&heap, 0);
     expect_sound(&heap);
 }

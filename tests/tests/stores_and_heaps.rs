@@ -90,7 +90,9 @@ fn heaps_on_threads_share_a_store_and_the_last_one_frees_it() {
         })
         .collect();
     drop(shared);
-    workers.into_iter().for_each(|worker| worker.join().unwrap());
+    for worker in workers {
+        worker.join().unwrap();
+    }
     assert_released(id);
 }
 
