@@ -27,12 +27,9 @@ chapters! {
     wrong_programs: "docs/src/wrong-programs.md",
     limits: "docs/src/limits.md",
     zeal: "docs/src/zeal.md",
-<<<<<<< HEAD
     testing_an_interpreter: "docs/src/testing-an-interpreter.md",
     porting: "docs/src/porting.md",
-=======
     testing: "docs/src/testing.md",
->>>>>>> fe18aa5a3f49f25648f86474cb7b2ed6cba559c1
     collections: "docs/src/collections.md",
     memory_layout: "docs/src/memory-layout.md",
     design: "docs/src/design.md",
