@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::fmt::Write;
 use std::process::Command;
 use tumulus_heap::{EphemeronMap, Gc, Heap, Trace};
-use tumulus_snapshot::{EdgeType, Ephemerons, Flaw, NodeType, Snapshot};
+use tumulus_snapshot::{Edge, EdgeType, Ephemerons, Flaw, Node, NodeType, Snapshot};
 use tumulus_tests::{calm_heap, expect_error, scaled};
 
 /// Numbers that look random, and are the same in each run.
@@ -89,12 +89,11 @@ impl Graph {
 /// What the root's shortcuts lead to, which is not kept by what they do not lead to.
 fn of_page(snapshot: &Snapshot) -> HashSet<u32> {
     let root = snapshot.node(snapshot.root());
-    let mut todo: Vec<u32> =
-        root.edges().filter(|edge| edge.kind() == EdgeType::Shortcut).map(|edge| edge.to()).collect();
+    let mut todo: Vec<u32> = root.edges().filter(|edge| edge.kind() == EdgeType::Shortcut).map(Edge::to).collect();
     let mut page: HashSet<u32> = todo.iter().copied().collect();
     while let Some(node) = todo.pop() {
         let edges = snapshot.node(node).edges().filter(|edge| edge.kind() != EdgeType::Weak);
-        todo.extend(edges.map(|edge| edge.to()).filter(|&to| page.insert(to)));
+        todo.extend(edges.map(Edge::to).filter(|&to| page.insert(to)));
     }
     page
 }
@@ -107,7 +106,7 @@ fn retained_by_definition(snapshot: &Snapshot, page: &HashSet<u32>, without: u32
         while let Some(node) = todo.pop() {
             let counts = |to: u32| node == 0 || page.contains(&node) || !page.contains(&to);
             let edges = snapshot.node(node).edges().filter(|edge| edge.is_strong() && counts(edge.to()));
-            todo.extend(edges.map(|edge| edge.to()).filter(|&to| Some(to) != without && reached.insert(to)));
+            todo.extend(edges.map(Edge::to).filter(|&to| Some(to) != without && reached.insert(to)));
         }
         reached
     };
@@ -291,7 +290,7 @@ fn a_snapshot_of_nodes_own_is_read_and_asked_alike() {
     assert!(snapshot.len() > 10_000 && others < 100);
     assert!(snapshot.nodes().any(|node| node.kind() == NodeType::Closure));
     let dominators = snapshot.dominators(Ephemerons::OfKeys);
-    let all: u64 = snapshot.nodes().map(|node| node.self_size()).sum();
+    let all: u64 = snapshot.nodes().map(Node::self_size).sum();
     assert_eq!(dominators.retained_size(snapshot.root()), all);
 
     let mut heap = calm_heap();
@@ -301,7 +300,7 @@ fn a_snapshot_of_nodes_own_is_read_and_asked_alike() {
     let mut todo = vec![snapshot.root()];
     while let Some(node) = todo.pop() {
         let edges = snapshot.node(node).edges().filter(|edge| edge.is_strong());
-        todo.extend(edges.map(|edge| edge.to()).filter(|&to| strong.insert(to)));
+        todo.extend(edges.map(Edge::to).filter(|&to| strong.insert(to)));
     }
     assert_eq!(heap.statistics().live_objects, strong.len() as u64);
     drop(rebuilt);
@@ -330,9 +329,10 @@ fn a_heap_is_rebuilt_in_its_shape() {
 
 /// A small snapshot with something of everything.
 fn small() -> String {
-    let mut graph = Graph::default();
-    graph.nodes = vec![(SYNTHETIC, 0), (OBJECT, 10), (OBJECT, 20), (OBJECT, 30)];
-    graph.edges = vec![vec![(ELEMENT, 1)], vec![(PROPERTY, 2), (PROPERTY, 3)], vec![(WEAK, 3)], vec![]];
+    let graph = Graph {
+        nodes: vec![(SYNTHETIC, 0), (OBJECT, 10), (OBJECT, 20), (OBJECT, 30)],
+        edges: vec![vec![(ELEMENT, 1)], vec![(PROPERTY, 2), (PROPERTY, 3)], vec![(WEAK, 3)], vec![]],
+    };
     graph.text()
 }
 
