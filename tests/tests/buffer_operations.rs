@@ -82,7 +82,7 @@ fn resizing_zeroes_keeps_and_does_not_move() {
 #[test]
 fn what_a_length_comes_to_include_is_zero_whatever_the_bytes_before_are() {
     let mut heap = calm_heap();
-    for max in [100, 100_000] {
+    for max in [100, scaled(100_000, 33_000) as u64] {
         // What a store that is gone has left.
         let dirty = BackingStore::new(max).unwrap();
         dirty.with_bytes_mut(|bytes| bytes.fill(0xaa)).unwrap();
