@@ -119,6 +119,7 @@ fn vectors() {
     expect(&mut lisp, "(vector-ref (vector 1 \"two\" 'three) 1)", "two");
     expect_error(&mut lisp, "(vector-ref v 4)", "a vector of 4 items has none at 4");
     expect_error(&mut lisp, "(vector-ref v -1)", "none at -1");
+    expect_error(&mut lisp, "(vector-set! v (remainder 1 0) 'x)", "none at NaN");
 }
 
 #[test]
@@ -197,7 +198,7 @@ fn texts_that_are_no_programs() {
 fn recursion_without_end_is_an_error_of_the_guest() {
     with_stack(|| {
         let mut lisp = lisp();
-        lisp.set_max_depth(turns(10_000, 300));
+        lisp.set_max_depth(turns(4_000, 300));
         expect(&mut lisp, "(define (down n) (+ 1 (down n))) (try (down 0) (lambda (e) e))", "too-deep");
         expect(&mut lisp, "(define (count n) (if (= n 0) 0 (+ 1 (count (- n 1))))) (count 250)", "250");
     });

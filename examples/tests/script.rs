@@ -220,7 +220,8 @@ fn an_exhausted_heap_is_an_error_of_the_guest_and_the_machine_goes_on() {
     let mut machine = Machine::new(Heap::builder().limit(turns(4 << 20, 384 << 10)));
     expect(
         &mut machine,
-        "let before = [1, 2, 3]; fn grow() { let list = nil; while true { list = { next: list, more: [1, 2, 3, 4, 5, 6, 7, 8, 9] }; } }",
+        "let before = [1, 2, 3]; let piece = \"0123456789012345678901234567890123456789\"; piece = piece + piece + piece; piece = piece + piece + piece;
+         fn grow() { let list = nil; while true { list = { next: list, more: piece + piece + piece }; } }",
         "nil",
     );
     for _ in 0..3 {

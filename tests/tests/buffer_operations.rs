@@ -290,6 +290,12 @@ fn a_linear_memory_grows_in_place_and_detaches_its_buffers() {
     assert_eq!(memory.pages(&heap), 4);
     heap.collect(&());
     assert_eq!(heap.statistics().external_bytes, 0);
+
+    let mut memory = LinearMemory::new(&mut heap, 1, None).unwrap();
+    memory.buffer().set_detach_key(&mut heap, DetachKey::Undefined);
+    memory.buffer().allow_detaching(&mut heap);
+    memory.buffer().detach(&mut heap, DetachKey::Undefined).unwrap();
+    assert!(matches!(memory.grow(&mut heap, 1), Err(Error::Detached { .. })), "who insists can break it");
 }
 
 #[test]

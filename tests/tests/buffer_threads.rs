@@ -128,7 +128,7 @@ fn operations_on_plain_bytes_do_the_same() {
     }
     let array = TypedArray::with_length(&mut heap, ElementKind::Int32, 1).unwrap();
     assert!(matches!(atomics::access(&heap, array, 1), Err(Error::Range { offset: 1, available: 1, .. })));
-    assert!(matches!(atomics::wait(&heap, array, 0, number(0), 0.0), Err(Error::NotShared { .. })));
+    assert!(matches!(atomics::wait(&heap, array, 9, number(0), 0.0), Err(Error::NotShared { .. })), "before the index");
 }
 
 /// Waits until so many wait for the first element.

@@ -19,7 +19,7 @@ fn a_dead_old_buffer_survives_minor_collections_and_no_major_one() {
     }
     assert_eq!(probe.count(), 0);
     heap.collect(&());
-    assert_collected(&heap, buffer.erase());
+    assert_collected(&mut heap, &(), buffer.erase());
     assert_external_bytes(&heap, 0);
     probe.verify();
 }
@@ -30,7 +30,7 @@ fn a_dead_young_buffer_does_not_survive_a_minor_collection() {
     let probe = DeleterProbe::expect_once();
     let buffer = ArrayBuffer::from_store(&mut heap, probe.store(vec![7; 117])).unwrap();
     heap.collect_minor(&());
-    assert_collected(&heap, buffer.erase());
+    assert_collected(&mut heap, &(), buffer.erase());
     assert_external_bytes(&heap, 0);
     probe.verify();
 }
@@ -59,6 +59,6 @@ fn a_full_collection_in_slices_frees_a_dead_old_buffer() {
     heap.collect(&buffer);
     heap.start_major();
     while heap.step(&(), Budget::work(1)) == Progress::Pending {}
-    assert_collected(&heap, buffer.erase());
+    assert_collected(&mut heap, &(), buffer.erase());
     probe.verify();
 }

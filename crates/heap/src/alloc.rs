@@ -241,12 +241,9 @@ impl Heap {
         roots: &R,
         mut attempt: impl FnMut(&mut Heap) -> Result<T, AllocError<V>>,
     ) -> Result<T, AllocError<V>> {
-        match attempt(self) {
-            Ok(made) => Ok(made),
-            Err(_) => {
-                self.collect(roots);
-                attempt(self)
-            }
-        }
+        attempt(self).or_else(|_| {
+            self.collect(roots);
+            attempt(self)
+        })
     }
 }

@@ -7,6 +7,7 @@ mod externalized;
 pub mod faults;
 mod liveness;
 mod panics;
+mod path;
 #[allow(unsafe_code, reason = "bytes whose deleter is watched, freed by that deleter")]
 mod probe;
 pub mod zeal;
@@ -17,4 +18,5 @@ pub use liveness::{
     assert_alive, assert_collected, assert_external_bytes, assert_no_leaks, assert_released, collect_until_stable,
 };
 pub use panics::panic_message;
+pub use path::path_to;
 pub use probe::{Call, DeleterProbe};

@@ -1,5 +1,6 @@
 //! Assertions about what is alive, in a heap and outside of it.
 
+use crate::path::path_to;
 use tumulus_arraybuffer::{registry, release};
 use tumulus_heap::{AnyGc, HandleError, Heap, Statistics, Trace};
 
@@ -35,27 +36,39 @@ pub fn assert_alive(heap: &Heap, object: impl Into<AnyGc>) {
     panic!("the object of {object:?} should be alive, but it {fate}");
 }
 
-/// Panics unless an object was collected. It does not collect: see [`collect_until_stable`].
+/// Panics unless an object was collected, and says what keeps it alive: the path to it from a root, if there is one.
+///
+/// It does not collect: see [`collect_until_stable`]. The roots are those that were passed to the collection.
 ///
 /// ```
 /// use tumulus_testing::{assert_collected, panic_message};
 ///
 /// let mut heap = tumulus_heap::Heap::new();
 /// let gc = heap.alloc_str("mound");
-/// assert!(panic_message(|| assert_collected(&heap, gc)).unwrap().contains("a str is alive"));
+/// let list = heap.alloc(vec![gc]);
+/// let root = heap.root(list);
 /// heap.collect(&());
-/// assert_collected(&heap, gc);
+/// let words = panic_message(|| assert_collected(&mut heap, &(), gc)).unwrap();
+/// assert!(words.ends_with("a str is kept by (Global handles) [0] -> Vec<Gc<str>> [0] -> mound"), "{words}");
+///
+/// drop(root);
+/// let words = panic_message(|| assert_collected(&mut heap, &(), gc)).unwrap();
+/// assert!(words.ends_with("nothing keeps it: it waits for the next full collection"), "{words}");
+/// heap.collect(&());
+/// assert_collected(&mut heap, &(), gc);
 /// ```
 #[track_caller]
-pub fn assert_collected(heap: &Heap, object: impl Into<AnyGc>) {
+pub fn assert_collected<R: Trace + ?Sized>(heap: &mut Heap, roots: &R, object: impl Into<AnyGc>) {
     let object = object.into();
     if heap.contains(object) {
         let name = object.type_name(heap).unwrap_or("thing");
-        let Statistics { roots, temporaries, collections, .. } = heap.statistics();
-        panic!(
-            "{object:?} should have been collected, but a {name} is alive after {collections} collections; the heap has \
-             {roots} roots and {temporaries} temporaries of scopes"
-        );
+        match path_to(heap, roots, object) {
+            Some(path) => panic!("{object:?} should have been collected, but a {name} is kept by {path}"),
+            None => panic!(
+                "{object:?} should have been collected, but a {name} is alive; nothing keeps it: it waits for the next full \
+                 collection"
+            ),
+        }
     }
 }
 
@@ -169,7 +182,7 @@ fn lines(entries: impl IntoIterator<Item = registry::Entry>) -> String {
 /// assert!(heap.contains(kept)); // it was marked before the root went
 ///
 /// assert_eq!(collect_until_stable(&mut heap, &()).live_objects, 0);
-/// assert_collected(&heap, kept);
+/// assert_collected(&mut heap, &(), kept);
 /// ```
 #[track_caller]
 pub fn collect_until_stable<R: Trace + ?Sized>(heap: &mut Heap, roots: &R) -> Statistics {

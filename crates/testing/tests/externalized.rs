@@ -77,7 +77,7 @@ fn collections_of_each_kind_leave_it_alone() {
             drop(external);
             assert_eq!(probe.count(), usize::from(is_detached), "a buffer that was not detached still has them");
             heap.collect(&());
-            assert_collected(&heap, buffer.erase());
+            assert_collected(&mut heap, &(), buffer.erase());
             assert_external_bytes(&heap, 0);
             probe.verify();
         }
@@ -108,7 +108,7 @@ fn a_linear_memory_that_grows_leaves_it_alone() {
     // The external holder lets go: the memory's new buffer stays usable.
     drop(external);
     heap.collect(&memory);
-    assert_collected(&heap, old.erase());
+    assert_collected(&mut heap, &(), old.erase());
     assert_eq!(memory.buffer().as_slice(&heap).unwrap()[..BYTES], pattern(5));
     memory.buffer().as_mut_slice(&mut heap).unwrap().fill(9);
     memory.grow(&mut heap, 1).unwrap();
@@ -132,7 +132,7 @@ fn it_outlives_buffer_heap_and_thread() {
 
             drop(external);
             heap.collect(&());
-            assert_collected(&heap, buffer.erase());
+            assert_collected(&mut heap, &(), buffer.erase());
             assert_external_bytes(&heap, 0);
             read_and_write_outside(&store, 0);
 
@@ -187,7 +187,7 @@ fn several_holders_are_as_good_as_one() {
         heap.collect(&());
     }
     assert_eq!(probe.count(), 1);
-    assert_collected(&heap, buffer.erase());
+    assert_collected(&mut heap, &(), buffer.erase());
 }
 
 #[test]
@@ -200,7 +200,7 @@ fn a_transfer_leaves_it_with_the_same_bytes() {
     read_and_write(&external, &mut heap, 0);
     assert_eq!(moved.as_slice(&heap).unwrap(), pattern(1));
     heap.collect(&());
-    assert_collected(&heap, moved.erase());
+    assert_collected(&mut heap, &(), moved.erase());
     read_and_write(&external, &mut heap, 1);
     assert_eq!(probe.count(), 0);
     drop(external);

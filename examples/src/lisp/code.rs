@@ -43,8 +43,12 @@ pub enum Code {
         native: Native,
         /// As many as it wants, which is three at most.
         args: Box<[Code]>,
-        /// How many of them have others behind them that may run guest code or collect.
+        /// How many of them have others behind them that may collect, or run guest code.
         exposed: usize,
+        /// Whether nothing is collected before the result is there.
+        quiet: bool,
+        /// Whether no guest code runs before the result is there.
+        direct: bool,
     },
     /// A call of what the first expression gives.
     Call(Box<Code>, Box<[Code]>),
@@ -55,6 +59,23 @@ impl Code {
     fn is_simple(&self) -> bool {
         use Code::{Bool, Global, Local, Native, Nil, Number, Outer, Quoted};
         matches!(self, Nil | Bool(_) | Number(_) | Quoted(_) | Native(_) | Local(_) | Outer(..) | Global(_))
+    }
+
+    /// Whether it is evaluated without running guest code.
+    #[inline]
+    pub fn is_direct(&self) -> bool {
+        if let Code::CallNative { direct, .. } = self { *direct } else { self.is_simple() }
+    }
+
+    fn is_quiet(&self) -> bool {
+        if let Code::CallNative { quiet, .. } = self { *quiet } else { self.is_simple() }
+    }
+
+    fn native(native: Native, args: Box<[Code]>) -> Code {
+        let exposed = args.iter().rposition(|arg| !arg.is_quiet()).unwrap_or(0);
+        let quiet = !native.allocates() && args.iter().all(Code::is_quiet);
+        let direct = args.iter().all(Code::is_direct);
+        Code::CallNative { native, args, exposed, quiet, direct }
     }
 }
 
@@ -104,6 +125,28 @@ natives! {
     NumberToString "number->string" 1, MakeTable "make-table" 0, MakeWeakTable "make-weak-table" 0,
     TableRef "table-ref" 3, TableSet "table-set!" 3, TableCount "table-count" 1, Raise "raise" 1, Display "display" 1,
     Collect "collect" 0,
+}
+
+impl Native {
+    /// Whether it collects, or needs memory, and so may have to.
+    fn allocates(self) -> bool {
+        use Native::{
+            Collect, Cons, ListToVector, MakeTable, MakeVector, MakeWeakTable, NumberToString, StringAppend, Substring,
+            TableSet,
+        };
+        matches!(
+            self,
+            Cons | MakeVector
+                | ListToVector
+                | StringAppend
+                | Substring
+                | NumberToString
+                | MakeTable
+                | MakeWeakTable
+                | TableSet
+                | Collect
+        )
+    }
 }
 
 /// All that was ever compiled for an interpreter.
@@ -237,8 +280,7 @@ impl Compiler<'_> {
         if args.len() != native.arity() {
             return error(format!("{} takes {} arguments, not {}", native.name(), native.arity(), args.len()));
         }
-        let exposed = args.iter().rposition(|arg| !arg.is_simple()).unwrap_or(0);
-        Ok(Code::CallNative { native, args, exposed })
+        Ok(Code::native(native, args))
     }
 
     /// A list that begins with a name which is not that of a local variable.
@@ -277,7 +319,7 @@ impl Compiler<'_> {
             ("list", items) => self.fold_right(Native::Cons, items),
             ("vector", items) => {
                 let list = self.fold_right(Native::Cons, items)?;
-                Ok(Code::CallNative { native: Native::ListToVector, args: Box::new([list]), exposed: 0 })
+                Ok(Code::native(Native::ListToVector, Box::new([list])))
             }
             ("and", []) => Ok(Code::Bool(true)),
             ("and" | "or", [single]) => self.code(single),
@@ -305,8 +347,7 @@ impl Compiler<'_> {
     fn fold_right(&mut self, native: Native, items: &[Datum]) -> Result<Code, SyntaxError> {
         items.iter().rev().try_fold(Code::Nil, |list, item| {
             let item = self.code(item)?;
-            let exposed = usize::from(!list.is_simple());
-            Ok(Code::CallNative { native, args: Box::new([item, list]), exposed })
+            Ok(Code::native(native, Box::new([item, list])))
         })
     }
 

@@ -17,7 +17,7 @@ use super::natives::{self, Args};
 use super::reader::Symbol;
 use super::value::{Closure, Fault, Frame, Outcome, Value, wrong};
 use std::ops::ControlFlow;
-use tumulus_heap::{Heap, Trace};
+use tumulus_heap::{AllocError, Heap, Trace};
 
 /// What lives as long as the interpreter, apart from the heap.
 #[derive(Debug, Trace)]
@@ -86,13 +86,8 @@ pub fn run(heap: &mut Heap, guest: &mut Guest<'_>, function: usize, frame: Frame
 /// If there is no room.
 pub fn new_frame(heap: &mut Heap, state: &State, slots: usize, outer: Value) -> Outcome<Frame> {
     let fill = |slot| if slot == 0 { outer } else { Value::Nil };
-    match heap.try_alloc_slice_with(slots, fill) {
-        Ok(frame) => Ok(frame),
-        Err(_) => {
-            heap.collect(&(state, outer));
-            Ok(heap.try_alloc_slice_with(slots, fill).map_err(|error| error.without_value())?)
-        }
-    }
+    let make = |heap: &mut Heap| heap.try_alloc_slice_with(slots, fill).map_err(AllocError::without_value);
+    Ok(heap.try_or_collect(&(state, outer), make)?)
 }
 
 fn tail(heap: &mut Heap, guest: &mut Guest<'_>, mut code: &Code, frame: Frame) -> Outcome<Flow> {
@@ -100,7 +95,7 @@ fn tail(heap: &mut Heap, guest: &mut Guest<'_>, mut code: &Code, frame: Frame) -
         match code {
             Code::If(parts) => {
                 let [test, then, other] = &**parts;
-                code = if eval(heap, guest, test, frame)?.is_true() { then } else { other };
+                code = if quick(heap, guest, test, frame)?.is_true() { then } else { other };
             }
             Code::Begin(body) => {
                 let (last, first) = body.split_last().expect("not empty");
@@ -141,19 +136,10 @@ fn eval(heap: &mut Heap, guest: &mut Guest<'_>, code: &Code, frame: Frame) -> Ou
             heap[place][*slot] = value;
             Ok(Value::Nil)
         }
-        Code::Lambda(function) => {
-            let closure = Closure { function: *function, frame };
-            match heap.try_alloc(closure) {
-                Ok(closure) => Ok(Value::Closure(closure)),
-                Err(_) => {
-                    heap.collect(&(&*guest.state, frame));
-                    Ok(Value::Closure(heap.try_alloc(closure).map_err(|error| error.without_value())?))
-                }
-            }
-        }
+        Code::Lambda(function) => closure(heap, guest, *function, frame),
         Code::If(parts) => {
             let [test, then, other] = &**parts;
-            let branch = if eval(heap, guest, test, frame)?.is_true() { then } else { other };
+            let branch = if quick(heap, guest, test, frame)?.is_true() { then } else { other };
             eval(heap, guest, branch, frame)
         }
         Code::Begin(body) => {
@@ -163,32 +149,85 @@ fn eval(heap: &mut Heap, guest: &mut Guest<'_>, code: &Code, frame: Frame) -> Ou
             }
             Ok(last)
         }
-        Code::CallNative { native, args, exposed } => {
-            let mut values = [Value::Nil; 3];
-            for (at, arg) in args.iter().enumerate() {
-                values[at] = eval(heap, guest, arg, frame)?;
-                if at < *exposed {
-                    keep(heap, values[at]);
-                }
+        Code::CallNative { native, args, exposed, .. } => match &**args {
+            [] => call_native(heap, guest, *native, [Value::Nil; 3]),
+            [first] => {
+                let first = quick(heap, guest, first, frame)?;
+                call_native(heap, guest, *native, [first, Value::Nil, Value::Nil])
             }
-            call_native(heap, guest, *native, values)
-        }
+            [first, second] => {
+                let first = held(heap, guest, first, frame, *exposed > 0)?;
+                let second = quick(heap, guest, second, frame)?;
+                call_native(heap, guest, *native, [first, second, Value::Nil])
+            }
+            _ => call_with_three(heap, guest, *native, args, *exposed, frame),
+        },
         Code::Call(callee, args) => match prepare(heap, guest, callee, args, frame)? {
             Flow::Value(value) => Ok(value),
             Flow::Call(function, frame) => run(heap, guest, function, frame),
         },
-        Code::Try(parts) => {
-            let [body, handler] = &**parts;
-            // In a scope of its own, so that what a failed attempt has made can go.
-            match heap.scope(|heap| eval(heap, guest, body, frame)) {
-                Ok(value) => Ok(value),
-                Err(fault) => {
-                    let reason = guest.state.reason(heap, *fault);
-                    keep(heap, reason);
-                    let handler = eval(heap, guest, handler, frame)?;
-                    apply(heap, guest, handler, &[reason])
-                }
-            }
+        Code::Try(parts) => attempt(heap, guest, parts, frame),
+    }
+}
+
+/// As `eval`, which it saves a call where the expression is no more than a place or a number.
+#[inline(always)]
+fn quick(heap: &mut Heap, guest: &mut Guest<'_>, code: &Code, frame: Frame) -> Outcome {
+    match code {
+        Code::Local(slot) => Ok(heap[frame][*slot]),
+        Code::Number(number) => Ok(Value::Number(*number)),
+        Code::Global(number) => match guest.state.globals[*number] {
+            Some(value) => Ok(value),
+            None => eval(heap, guest, code, frame),
+        },
+        _ => eval(heap, guest, code, frame),
+    }
+}
+
+/// The same, for an argument that has to be kept if others behind it may collect.
+#[inline(always)]
+fn held(heap: &mut Heap, guest: &mut Guest<'_>, code: &Code, frame: Frame, is_exposed: bool) -> Outcome {
+    let value = quick(heap, guest, code, frame)?;
+    if is_exposed {
+        keep(heap, value);
+    }
+    Ok(value)
+}
+
+/// Calls one of the few built-in functions with more than two arguments. Apart, so that `eval` needs less stack.
+#[inline(never)]
+fn call_with_three(
+    heap: &mut Heap,
+    guest: &mut Guest<'_>,
+    native: Native,
+    args: &[Code],
+    exposed: usize,
+    frame: Frame,
+) -> Outcome {
+    let [first, second, third] = args else { unreachable!("no built-in function takes more") };
+    let first = held(heap, guest, first, frame, exposed > 0)?;
+    let second = held(heap, guest, second, frame, exposed > 1)?;
+    let third = quick(heap, guest, third, frame)?;
+    call_native(heap, guest, native, [first, second, third])
+}
+
+fn closure(heap: &mut Heap, guest: &mut Guest<'_>, function: usize, frame: Frame) -> Outcome {
+    match heap.alloc_or_collect(&*guest.state, Closure { function, frame }) {
+        Ok(closure) => Ok(Value::Closure(closure)),
+        Err(error) => Err(error.without_value().into()),
+    }
+}
+
+#[inline(never)]
+fn attempt(heap: &mut Heap, guest: &mut Guest<'_>, [body, handler]: &[Code; 2], frame: Frame) -> Outcome {
+    // In a scope of its own, so that what a failed attempt has made can go.
+    match heap.scope(|heap| eval(heap, guest, body, frame)) {
+        Ok(value) => Ok(value),
+        Err(fault) => {
+            let reason = guest.state.reason(heap, *fault);
+            keep(heap, reason);
+            let handler = eval(heap, guest, handler, frame)?;
+            apply(heap, guest, handler, &[reason])
         }
     }
 }
@@ -225,14 +264,15 @@ fn call_native(heap: &mut Heap, guest: &mut Guest<'_>, native: Native, args: Arg
 }
 
 /// Evaluates a callee and its arguments. Those of a guest function go into its frame one by one, which keeps them.
+#[inline]
 fn prepare(heap: &mut Heap, guest: &mut Guest<'_>, callee: &Code, args: &[Code], frame: Frame) -> Outcome<Flow> {
-    match eval(heap, guest, callee, frame)? {
+    match quick(heap, guest, callee, frame)? {
         Value::Closure(closure) => {
             let Closure { function, frame: outer } = heap[closure];
             let slots = guest.check_call(function, args.len())?;
             let callee = new_frame(heap, guest.state, slots, Value::Frame(outer))?;
             for (slot, arg) in (1..).zip(args) {
-                let value = eval(heap, guest, arg, frame)?;
+                let value = quick(heap, guest, arg, frame)?;
                 heap[callee][slot] = value;
             }
             Ok(Flow::Call(function, callee))

@@ -22,12 +22,13 @@ use code::Program;
 use eval::{Guest, State, new_frame, run};
 use reader::{Datum, SyntaxError};
 use std::fmt;
-use tumulus_heap::{Heap, HeapBuilder};
+use tumulus_heap::{AllocError, Heap, HeapBuilder};
 
 /// An interpreter with its heap.
 ///
-/// Guest functions that call each other recurse in the host, up to a depth of 10,000 or [what you set](Lisp::set_max_depth). A thread that runs it needs 64 MiB of
-/// stack for that in a debug build.
+/// Guest functions that call each other recurse in the host, up to a depth of 4,000 or [what you set](Lisp::set_max_depth).
+/// The stack of the thread that runs it has to have room for that: some kilobytes for each call, and tens of them in a build
+/// without optimisation. `bin/lisp.rs` makes a thread with 256 MiB, of which only what is used becomes memory.
 ///
 /// ```
 /// use tumulus_examples::lisp::Lisp;
@@ -85,7 +86,7 @@ impl Lisp {
             quoted: Vec::new(),
             output: String::new(),
             depth: 0,
-            max_depth: 10_000,
+            max_depth: 4_000,
             out_of_memory,
             too_deep,
         };
@@ -136,7 +137,7 @@ impl Lisp {
         std::mem::take(&mut self.state.output)
     }
 
-    /// How many calls may be open at a time, tail calls not counted. It is 10,000 at first.
+    /// How many calls may be open at a time, tail calls not counted. It is 4,000 at first.
     pub fn set_max_depth(&mut self, depth: usize) {
         self.state.max_depth = depth;
     }
@@ -158,7 +159,7 @@ fn literal(heap: &mut Heap, datum: &Datum) -> Outcome {
             let mut list = Value::Nil;
             for item in items.iter().rev() {
                 let head = literal(heap, item)?;
-                let pair = heap.try_alloc(Pair { head, tail: list }).map_err(|error| error.without_value())?;
+                let pair = heap.try_alloc(Pair { head, tail: list }).map_err(AllocError::without_value)?;
                 list = Value::Pair(pair);
             }
             list

@@ -5,7 +5,7 @@ use super::eval::State;
 use super::reader::Symbols;
 use super::table::Table;
 use super::value::{Fault, Outcome, Pair, Value, wrong};
-use tumulus_heap::{EphemeronMap, Gc, Heap};
+use tumulus_heap::{AllocError, EphemeronMap, Gc, Heap};
 
 /// The arguments of a built-in function: as many of them as it takes.
 pub type Args = [Value; 3];
@@ -26,8 +26,28 @@ pub fn call(heap: &mut Heap, state: &mut State, symbols: &Symbols, native: Nativ
         (Native::Tail, [Value::Pair(pair), ..]) => Ok(heap[pair].tail),
         (Native::IsNull, [value, ..]) => Ok(Value::Bool(value == Value::Nil)),
         (Native::Cons, [head, tail, _]) => Ok(Value::Pair(alloc(heap, Pair { head, tail })?)),
+        (Native::VectorRef, [Value::Vector(items), Value::Number(at), _]) => match index(at, heap[items].len()) {
+            Some(at) => Ok(heap[items][at]),
+            None => no_item(heap[items].len(), at),
+        },
+        (Native::VectorSet, [Value::Vector(items), Value::Number(at), item]) => {
+            let Some(place) = index(at, heap[items].len()) else { return no_item(heap[items].len(), at) };
+            heap.slice_mut(items, place..=place)[0] = item;
+            Ok(Value::Nil)
+        }
         _ => call_other(heap, state, symbols, native, args),
     }
+}
+
+/// A number as an index into so many items. It may be negative, or not even a number.
+#[inline]
+fn index(at: f64, len: usize) -> Option<usize> {
+    (at >= 0.0 && (at as usize) < len).then_some(at as usize)
+}
+
+#[cold]
+fn no_item(len: usize, at: f64) -> Outcome {
+    wrong(format!("a vector of {len} items has none at {at}"))
 }
 
 /// Those that take longer than a call.
@@ -52,7 +72,7 @@ fn call_other(heap: &mut Heap, state: &mut State, symbols: &Symbols, native: Nat
             Nil
         }
         (Native::MakeVector, [Number(len), fill, _]) if len >= 0.0 => {
-            Vector(heap.try_alloc_slice_with(len as usize, |_| fill).map_err(|error| error.without_value())?)
+            Vector(heap.try_alloc_slice_with(len as usize, |_| fill).map_err(AllocError::without_value)?)
         }
         (Native::ListToVector, [list, ..]) => {
             let mut items = Vec::new();
@@ -64,17 +84,6 @@ fn call_other(heap: &mut Heap, state: &mut State, symbols: &Symbols, native: Nat
             Vector(heap.try_alloc_slice(&items)?)
         }
         (Native::VectorLength, [Vector(items), ..]) => Number(heap[items].len() as f64),
-        (Native::VectorRef, [Vector(items), Number(at), _]) => match heap[items].get(at as usize) {
-            Some(item) if at >= 0.0 => *item,
-            _ => return wrong(format!("a vector of {} items has none at {at}", heap[items].len())),
-        },
-        (Native::VectorSet, [Vector(items), Number(at), item]) => {
-            if at < 0.0 || at as usize >= heap[items].len() {
-                return wrong(format!("a vector of {} items has none at {at}", heap[items].len()));
-            }
-            heap.slice_mut(items, at as usize..=at as usize)[0] = item;
-            Nil
-        }
         (Native::StringAppend, [Text(a), Text(b), _]) => {
             let both = [&heap[a], &heap[b]].concat();
             Text(heap.try_alloc_str(&both)?)
@@ -100,7 +109,7 @@ fn call_other(heap: &mut Heap, state: &mut State, symbols: &Symbols, native: Nat
         }
         (Native::TableSet, [WeakTable(table), key, value]) => {
             let Some(object) = key.object() else { return wrong("the keys of a weak table are objects") };
-            table.try_insert(heap, object, value).map_err(|error| error.without_value())?;
+            table.try_insert(heap, object, value).map_err(AllocError::without_value)?;
             Nil
         }
         (Native::TableCount, [Strong(table), ..]) => Number(heap[table].len() as f64),
@@ -125,5 +134,5 @@ fn call_other(heap: &mut Heap, state: &mut State, symbols: &Symbols, native: Nat
 
 #[inline(always)]
 fn alloc<T: tumulus_heap::Trace + 'static>(heap: &mut Heap, value: T) -> Outcome<Gc<T>> {
-    Ok(heap.try_alloc(value).map_err(|error| error.without_value())?)
+    Ok(heap.try_alloc(value).map_err(AllocError::without_value)?)
 }

@@ -1,7 +1,7 @@
 //! Hash tables. Their entries are a slice in the heap, so that they count against its limit.
 
 use super::value::{Outcome, Value};
-use tumulus_heap::{Gc, Heap, Trace};
+use tumulus_heap::{AllocError, AnyGc, Gc, Heap, Trace};
 
 /// A hash table with open addressing: an entry lies at the place that its hash says, or in the next one that was free.
 #[derive(Copy, Clone, Debug, Trace)]
@@ -19,9 +19,10 @@ struct Entry {
 
 const SMALLEST: usize = 8;
 
-/// A hash of a number's bits, good in its upper half.
+/// A hash of a number's bits, good in its upper half. Of a float the bits that differ are the upper ones: they are folded
+/// down first, as a product spreads them upward only.
 pub fn hash_bits(bits: u64) -> u64 {
-    bits.wrapping_mul(0x9e37_79b9_7f4a_7c15)
+    (bits ^ bits >> 32).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 
 /// A hash of a text.
@@ -36,12 +37,13 @@ fn hash(heap: &Heap, key: Value) -> u64 {
         Value::Symbol(symbol) => u64::from(symbol.0),
         Value::Native(native) => native as u64,
         Value::Text(text) => hash_text(&heap[text]),
-        other => other.object().map_or(0, |object| object.identity_hash()),
+        other => other.object().map_or(0, AnyGc::identity_hash),
     })
 }
 
 fn is_same(heap: &Heap, a: Value, b: Value) -> bool {
     match (a, b) {
+        (Value::Number(a), Value::Number(b)) => a == b,
         (Value::Text(a), Value::Text(b)) => a == b || heap[a] == heap[b],
         _ => a == b,
     }
@@ -55,7 +57,7 @@ impl Table {
     /// If there is no room.
     pub fn new(heap: &mut Heap) -> Outcome<Gc<Table>> {
         let entries = heap.try_alloc_slice(&[None; SMALLEST])?;
-        Ok(heap.try_alloc(Table { entries, used: 0 }).map_err(|error| error.without_value())?)
+        Ok(heap.try_alloc(Table { entries, used: 0 }).map_err(AllocError::without_value)?)
     }
 
     /// How many keys it has.
@@ -109,7 +111,7 @@ fn find(heap: &Heap, entries: Gc<[Option<Entry>]>, key: Value) -> usize {
 
 fn grown(heap: &mut Heap, old: Gc<[Option<Entry>]>) -> Outcome<Gc<[Option<Entry>]>> {
     let len = heap[old].len();
-    let new = heap.try_alloc_slice_with(2 * len, |_| None).map_err(|error| error.without_value())?;
+    let new = heap.try_alloc_slice_with(2 * len, |_| None).map_err(AllocError::without_value)?;
     for at in 0..len {
         if let Some(entry) = heap[old][at] {
             let at = find(heap, new, entry.key);

@@ -514,10 +514,10 @@ impl Machine {
         match (target, at) {
             (Value::Array(array), Value::Number(at)) if at >= 0.0 => {
                 let array = self.heap[array];
-                match array.set(&mut self.heap, at as usize, value) {
-                    true => Ok(()),
-                    false => Err(Fault::Wrong(format!("the array has no item at {at}"))),
+                if array.set(&mut self.heap, at as usize, value) {
+                    return Ok(());
                 }
+                Err(Fault::Wrong(format!("the array has no item at {at}")))
             }
             (Value::Object(object), Value::Text(name)) => {
                 let name = self.program.fields.number(&self.heap[name]);

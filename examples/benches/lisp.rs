@@ -1,0 +1,9 @@
+//! The Lisp over Tumulus, over `Rc<RefCell>` and over gc-arena: `cargo bench -p tumulus-examples --bench lisp`.
+
+#[allow(clippy::cast_sign_loss, clippy::float_cmp, reason = "the guest's numbers are floats")]
+#[allow(clippy::single_match_else, clippy::needless_pass_by_value, reason = "as the interpreter that they mirror")]
+mod heaps;
+
+fn main() {
+    heaps::main("the system's allocator");
+}
