@@ -22,7 +22,7 @@ fn half(heap: &mut Heap, budget: &Arc<Budgeted>) -> Result<ArrayBuffer, Error> {
     ArrayBuffer::new(heap, Layout::new(HALF).allocator(budget))
 }
 
-fn is_refused(result: Result<ArrayBuffer, Error>) -> bool {
+fn is_refused(result: &Result<ArrayBuffer, Error>) -> bool {
     matches!(result, Err(Error::OutOfMemory { requested: 16_384, reason: NoMemory::Allocator, .. }))
 }
 
@@ -33,15 +33,15 @@ fn two_halves_fit_and_a_third_only_after_a_collection() {
     let first = half(&mut heap, &budget).unwrap();
     let second = half(&mut heap, &budget).unwrap();
     assert_eq!(budget.used(), BUDGET);
-    assert!(is_refused(half(&mut heap, &budget)));
+    assert!(is_refused(&half(&mut heap, &budget)));
 
     // Both are alive: collections do not help, however they are asked for.
     let both = [first, second];
-    assert!(is_refused(ArrayBuffer::new_or_collect(&mut heap, &both, Layout::new(HALF).allocator(&budget))));
+    assert!(is_refused(&ArrayBuffer::new_or_collect(&mut heap, &both, Layout::new(HALF).allocator(&budget))));
     assert_eq!((budget.used(), heap.statistics().external_bytes), (BUDGET, BUDGET));
 
     // One is dead. It takes a collection to find that out.
-    assert!(is_refused(half(&mut heap, &budget)));
+    assert!(is_refused(&half(&mut heap, &budget)));
     let before = heap.statistics().collections;
     let third = ArrayBuffer::new_or_collect(&mut heap, &second, Layout::new(HALF).allocator(&budget)).unwrap();
     assert!(heap.statistics().collections > before);
@@ -78,7 +78,7 @@ fn what_is_held_from_outside_is_not_given_to_others() {
     let layout = Layout::new(HALF).allocator(&budget);
     // The other half is dead, and serves twice; the held one is not touched.
     let kept = ArrayBuffer::new_or_collect(&mut heap, &(), layout.clone()).unwrap();
-    assert!(is_refused(ArrayBuffer::new_or_collect(&mut heap, &kept, layout.clone())));
+    assert!(is_refused(&ArrayBuffer::new_or_collect(&mut heap, &kept, layout.clone())));
     held.with_bytes_mut(|bytes| bytes.fill(7)).unwrap();
     assert!(kept.as_slice(&heap).unwrap().iter().all(|&byte| byte == 0));
 

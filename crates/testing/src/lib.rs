@@ -10,6 +10,7 @@ mod panics;
 mod path;
 #[allow(unsafe_code, reason = "bytes whose deleter is watched, freed by that deleter")]
 mod probe;
+pub mod reference;
 pub mod zeal;
 
 pub use accounting::{AccountingAllocator, Fault, Life, Place};
