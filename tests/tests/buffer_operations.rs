@@ -80,6 +80,28 @@ fn resizing_zeroes_keeps_and_does_not_move() {
 }
 
 #[test]
+fn what_a_length_comes_to_include_is_zero_whatever_the_bytes_before_are() {
+    let mut heap = calm_heap();
+    for max in [100, 100_000] {
+        // What a store that is gone has left.
+        let dirty = BackingStore::new(max).unwrap();
+        dirty.with_bytes_mut(|bytes| bytes.fill(0xaa)).unwrap();
+        drop(dirty);
+        let layout = Layout::new(4).max(max).uninitialized();
+        let plain = ArrayBuffer::new(&mut heap, layout.clone()).unwrap();
+        plain.resize(&mut heap, max).unwrap();
+        assert!(plain.as_slice(&heap).unwrap()[4..].iter().all(|&byte| byte == 0));
+        plain.as_mut_slice(&mut heap).unwrap().fill(0xaa);
+        plain.detach(&mut heap, DetachKey::Undefined).unwrap();
+        let shared = SharedArrayBuffer::new(&mut heap, layout).unwrap();
+        shared.grow(&mut heap, max).unwrap();
+        let mut bytes = vec![1; max as usize - 4];
+        shared.backing_store(&heap).copy_to(4, &mut bytes).unwrap();
+        assert!(bytes.iter().all(|&byte| byte == 0));
+    }
+}
+
+#[test]
 fn a_transfer_of_the_same_length_moves_the_pointer() {
     let mut heap = calm_heap();
     let buffer = filled(&mut heap, &[1, 2, 3]);
@@ -138,6 +160,24 @@ fn immutable_buffers_cannot_be_changed_by_anybody() {
     let copy = frozen.slice(&mut heap, 0.0, None).unwrap();
     copy.as_mut_slice(&mut heap).unwrap()[0] = 5;
     assert_eq!(frozen.slice_to_immutable(&mut heap, 1.0, None).unwrap().as_slice(&heap).unwrap(), [2]);
+}
+
+#[test]
+fn the_store_of_an_immutable_buffer_is_read_only_to_whoever_has_it() {
+    let mut heap = calm_heap();
+    let buffer = filled(&mut heap, &[1, 2]);
+    let copied = buffer.slice_to_immutable(&mut heap, 0.0, None).unwrap();
+    let longer = filled(&mut heap, &[1, 2]).transfer_to_immutable(&mut heap, Some(3)).unwrap();
+    let moved = buffer.transfer_to_immutable(&mut heap, None).unwrap();
+    let mut parcel = Parcel::new();
+    parcel.copy(&heap, moved).unwrap();
+    let Buffer::Plain(sent) = parcel.unpack(&mut heap).unwrap()[0] else { unreachable!() };
+    for frozen in [copied, longer, moved, sent] {
+        let store = frozen.backing_store(&heap);
+        assert!(frozen.immutable(&heap) && store.is_read_only());
+        let twin = ArrayBuffer::from_store(&mut heap, store).unwrap();
+        assert!(matches!(twin.as_mut_slice(&mut heap), Err(Error::Immutable { .. })));
+    }
 }
 
 #[test]
@@ -250,6 +290,12 @@ fn a_linear_memory_grows_in_place_and_detaches_its_buffers() {
     assert_eq!(memory.pages(&heap), 4);
     heap.collect(&());
     assert_eq!(heap.statistics().external_bytes, 0);
+
+    let mut memory = LinearMemory::new(&mut heap, 1, None).unwrap();
+    memory.buffer().set_detach_key(&mut heap, DetachKey::Undefined);
+    memory.buffer().allow_detaching(&mut heap);
+    memory.buffer().detach(&mut heap, DetachKey::Undefined).unwrap();
+    assert!(matches!(memory.grow(&mut heap, 1), Err(Error::Detached { .. })), "who insists can break it");
 }
 
 #[test]

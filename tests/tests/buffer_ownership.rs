@@ -264,6 +264,23 @@ unsafe impl Allocator for Refusing {
 }
 
 #[test]
+fn an_allocator_that_panics_leaves_nothing_on_the_count() {
+    struct Panicking;
+    // SAFETY: it gives nothing.
+    unsafe impl Allocator for Panicking {
+        fn allocate(&self, _: usize) -> Option<std::ptr::NonNull<u8>> {
+            panic!("no")
+        }
+
+        unsafe fn free(&self, _: std::ptr::NonNull<u8>, _: usize) {}
+    }
+    let mut heap = calm_heap();
+    let layout = Layout::new(1000).allocator(&Arc::new(Panicking));
+    assert!(catch(|| ArrayBuffer::new(&mut heap, layout)).is_err());
+    assert_eq!(heap.external_bytes().get(), 0);
+}
+
+#[test]
 fn a_buffer_is_tried_again_after_one_minor_and_two_full_collections() {
     for (refusals, collections, is_made) in [(0, 0, true), (1, 1, true), (2, 2, true), (3, 3, true), (4, 3, false)] {
         let allocator = Arc::new(Refusing { refusals: AtomicUsize::new(refusals), asked: AtomicUsize::new(0) });
@@ -282,6 +299,19 @@ fn a_buffer_is_tried_again_after_one_minor_and_two_full_collections() {
         let error = ArrayBuffer::new_or_collect(&mut heap, &(), layout).unwrap_err();
         assert!(matches!(error, Error::Length { requested: 1_048_577, max: 1_048_576, .. }), "{error}");
         assert_eq!((heap.statistics().collections, allocator.asked.load(Ordering::Relaxed)), (collections, before));
+    }
+}
+
+/// Somebody else may be joining the thread already.
+#[test]
+fn the_releaser_is_joined_by_many_at_once() {
+    for _ in 0..scaled(100, 3) {
+        let mut heap = calm_heap();
+        let bytes: Arc<[u8]> = Arc::from([1, 2, 3]);
+        ArrayBuffer::from_store(&mut heap, BackingStore::from_arc(Arc::clone(&bytes))).unwrap();
+        drop(heap);
+        std::thread::scope(|scope| (0..3).for_each(|_| _ = scope.spawn(release::join)));
+        assert_eq!(Arc::strong_count(&bytes), 1);
     }
 }
 

@@ -18,6 +18,35 @@ fn number(value: u32) -> Element {
     Element::Number(value.into())
 }
 
+/// Elements of two bytes in a word, in the upper half of one, and behind the last one.
+#[test]
+fn elements_of_two_bytes_do_not_tear() {
+    for index in 0..3 {
+        let store = BackingStore::shared(6).unwrap();
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let mut heap = calm_heap();
+                let array = view(&mut heap, ElementKind::Uint16, &store);
+                for n in 0..scaled(100_000, 50) {
+                    let value = if n % 2 == 0 { 0xffff } else { 0 };
+                    if n % 3 == 0 {
+                        let witness = array.validate_to_write(&heap, "fill").unwrap();
+                        witness.fill(&mut heap, number(value), index as f64, None).unwrap();
+                    } else {
+                        array.set(&mut heap, index, number(value)).unwrap();
+                    }
+                }
+            });
+            let mut heap = calm_heap();
+            let array = view(&mut heap, ElementKind::Uint16, &store);
+            for _ in 0..scaled(100_000, 50) {
+                let value = array.get_as::<u16>(&heap, index).unwrap();
+                assert!(value == 0 || value == 0xffff, "{value:#x} at {index}");
+            }
+        });
+    }
+}
+
 #[test]
 fn all_views_at_once_on_the_same_bytes_do_not_race() {
     let store = BackingStore::shared(19).unwrap();
@@ -99,7 +128,7 @@ fn operations_on_plain_bytes_do_the_same() {
     }
     let array = TypedArray::with_length(&mut heap, ElementKind::Int32, 1).unwrap();
     assert!(matches!(atomics::access(&heap, array, 1), Err(Error::Range { offset: 1, available: 1, .. })));
-    assert!(matches!(atomics::wait(&heap, array, 0, number(0), 0.0), Err(Error::NotShared { .. })));
+    assert!(matches!(atomics::wait(&heap, array, 9, number(0), 0.0), Err(Error::NotShared { .. })), "before the index");
 }
 
 /// Waits until so many wait for the first element.

@@ -512,6 +512,24 @@ fn sweeping_keeps_up_with_a_program_that_makes_much_to_drop() {
     assert!(!log.borrow().iter().any(|event| matches!(event, Event::Hurried { times: None, .. })));
 }
 
+/// Each minor collection would leave a larger nursery to the next one, for ever.
+#[test]
+fn garbage_does_not_pile_up_where_safepoints_are_rare_or_budgets_small() {
+    for (between_safepoints, units) in [(4 << 20, 12_000), (1 << 20, 12_000), (64 << 10, 50)] {
+        let mut heap = pinned().pause_budget(Budget::work(units)).build();
+        let mut allocated = 0;
+        while allocated < 64 << 20 {
+            for _ in 0..between_safepoints / 16 {
+                heap.alloc(Box::new(7_u64));
+            }
+            allocated += between_safepoints;
+            heap.safepoint(&());
+        }
+        let peak = heap.statistics().peak_committed_bytes;
+        assert!(peak < 20 << 20, "{} MiB with {between_safepoints} bytes between safepoints", peak >> 20);
+    }
+}
+
 #[test]
 fn pages_that_were_emptied_find_other_uses() {
     let builder = pinned().min_heap(1 << 20).growth(2.0).nursery(256 << 10);

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 use std::collections::{HashMap, HashSet};
+use tumulus_arraybuffer::{ArrayBuffer, SharedArrayBuffer};
 use tumulus_heap::{
     AnyGc, Describer, EphemeronMap, Gc, Heap, Native, NativeFn, NodeKind, Trace, Tracer, Weak, WeakRef, Zeal,
 };
@@ -432,4 +433,47 @@ fn a_writer_that_fails_is_told_of() {
         let error = heap.write_snapshot(&list, Full(room)).unwrap_err();
         assert_eq!(error.kind(), std::io::ErrorKind::StorageFull);
     }
+}
+
+#[derive(Trace)]
+struct Wrapper(Vec<Gc<str>>);
+
+#[derive(Trace)]
+struct Holder {
+    inside: Wrapper,
+}
+
+#[derive(Trace)]
+struct Named(String);
+
+#[test]
+fn a_wrapper_has_no_name_in_those_of_its_edges_and_keeps_its_own() {
+    let mut heap = calm_heap();
+    let text = heap.alloc_str("text");
+    let wrapper = heap.alloc(Wrapper(vec![text]));
+    let holder = heap.alloc(Holder { inside: Wrapper(vec![text]) });
+    let named = heap.alloc(Named("name".into()));
+    let shot = Shot::of(&mut heap, &(wrapper, holder, named));
+    assert_eq!(shot.edges(shot.named("Wrapper"), "element"), pairs(&[("0", "text")]));
+    assert_eq!(shot.edges(shot.named("Holder"), "property"), pairs(&[("inside[0]", "text")]));
+    assert_eq!(shot.named("Named").kind, "object");
+}
+
+#[test]
+fn buffers_that_share_a_store_lead_to_one_node() {
+    let mut heap = calm_heap();
+    let first = SharedArrayBuffer::new(&mut heap, 5000).expect("room");
+    let store = first.backing_store(&heap);
+    let second = SharedArrayBuffer::from_store(&mut heap, store.clone()).expect("a shared store");
+    let other = ArrayBuffer::new(&mut heap, 100).expect("room");
+    let shot = Shot::of(&mut heap, &(first, second, other));
+    let mut stores: Vec<u64> =
+        shot.nodes.iter().filter(|node| node.kind == "native").map(|node| node.self_size).collect();
+    stores.sort_unstable();
+    assert_eq!(stores, [100, 5000]);
+    let shared: Vec<&Node> = shot.nodes.iter().filter(|node| node.name == "SharedArrayBuffer").collect();
+    assert_eq!(shared.len(), 2);
+    assert!(shared.iter().all(|node| node.edges.len() == 1 && node.edges == shared[0].edges));
+    assert_eq!(shot.edges(shared[0], "internal").len(), 1);
+    assert_eq!(shared[0].edges[0].name, "backing_store");
 }

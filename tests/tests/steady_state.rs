@@ -4,7 +4,7 @@
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
-use tumulus_heap::{Budget, Gc, Heap, Trace, Zeal};
+use tumulus_heap::{Budget, EphemeronMap, FinalizationRegistry, Gc, Heap, Trace, Zeal};
 
 struct Counting;
 
@@ -120,6 +120,39 @@ fn collections_of_a_random_graph() {
     });
     assert!(heap[&root].edges.iter().all(|edge| heap[edge.unwrap()].payload < COUNT as u64));
     drop(more_roots);
+}
+
+#[test]
+#[cfg_attr(miri, ignore = "takes hours")]
+fn collections_of_a_weak_map() {
+    const COUNT: u64 = 20_000;
+    let mut heap = heap();
+    let map = heap.alloc(EphemeronMap::<Gc<u64>, Gc<u64>>::new());
+    let registry = heap.alloc(FinalizationRegistry::<u64>::new());
+    let keys: Vec<Gc<u64>> = (0..COUNT).map(|n| heap.alloc(n)).collect();
+    // Each key is the value of the next, so that in this order all but one wait.
+    for pair in keys.windows(2) {
+        map.insert(&mut heap, pair[1], pair[0]);
+    }
+    let roots = (map, registry, keys[keys.len() - 1]);
+    let round = |heap: &mut Heap| {
+        for n in 0..500 {
+            let key = heap.alloc(n);
+            map.insert(heap, key, key);
+            registry.register(heap, key, n, None).unwrap();
+        }
+        let calls = calls(|| heap.collect(&roots));
+        assert_eq!(std::iter::from_fn(|| registry.take_dead(heap)).count(), 500);
+        assert_eq!(map.iter(heap).count() as u64, COUNT - 1);
+        calls
+    };
+    // While the map makes room in place.
+    for _ in 0..60 {
+        round(&mut heap);
+    }
+    for n in 0..5 {
+        assert_eq!(round(&mut heap), 0, "collection {n}");
+    }
 }
 
 #[test]

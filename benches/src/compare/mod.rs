@@ -3,6 +3,7 @@
 //! Every measurement is a process of its own, in rounds interleaved over the contestants. [`report`] makes a table of
 //! the medians; [`workload`] has the names, sizes and targets, and [`contestants`] the code that is measured.
 
+mod buffers;
 mod contestants;
 mod graph;
 mod measure;

@@ -3,6 +3,8 @@
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
+use super::buffers::Buffers;
+
 /// One thing to measure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -25,6 +27,12 @@ pub enum Workload {
     ReadCold,
     /// What a live 24-byte object costs in memory, one collection included.
     Memory,
+    /// Short-lived buffers of a kibibyte, of which ten thousand are alive.
+    SmallBuffers,
+    /// Short-lived buffers of a mebibyte, of which sixteen are alive.
+    LargeBuffers,
+    /// Reading and writing the elements of an array of 32-bit integers.
+    TypedArray,
     /// Making one object a root, and letting go of it.
     Roots,
     /// What a scope adds to an allocation inside it.
@@ -88,6 +96,8 @@ impl Workload {
             | Workload::WeakHandles => "in all",
             Workload::EphemeronsTwice => "half the entries",
             Workload::ReadHot | Workload::WalkHot | Workload::ReadCold => "a read",
+            Workload::SmallBuffers | Workload::LargeBuffers => "a buffer",
+            Workload::TypedArray => "an element read and written",
             Workload::Roots => "a root made and dropped",
             Workload::Keep => "a handle kept",
         }
@@ -121,6 +131,9 @@ impl Workload {
             Workload::ReadHot => &[Target::TimesPeer(1.35, "gc-arena")],
             Workload::ReadCold | Workload::WeakHandles => &[Target::TimesPeer(1.0, "gc-arena")],
             Workload::Memory => &[Target::AtMost(34.0)],
+            Workload::SmallBuffers => &[Target::TimesPeer(1.4, "box"), Target::TimesPeer(0.1, "node")],
+            Workload::LargeBuffers => &[Target::TimesPeer(0.6, "box"), Target::TimesPeer(0.3, "node")],
+            Workload::TypedArray => &[Target::AtMost(3.0)],
             Workload::Roots => &[Target::AtMost(6.0)],
             Workload::ScopePush => &[Target::AtMost(1.5)],
             Workload::EphemeronsReverse => &[Target::AtMost(10.0)],
@@ -153,6 +166,10 @@ pub struct Sizes {
     pub hot: Reading,
     /// The nodes that fit no cache.
     pub cold: Reading,
+    /// The buffers of a kibibyte.
+    pub small_buffers: Buffers,
+    /// The buffers of a mebibyte.
+    pub large_buffers: Buffers,
     /// How many roots are made and dropped, and handles kept.
     pub roots: u64,
     /// How many objects are allocated in a scope, and as many outside.
@@ -174,6 +191,8 @@ impl Sizes {
             collections: 5,
             hot: Reading { nodes: 4096, passes: count(10e3) },
             cold: Reading { nodes: count(1e6), passes: 5 },
+            small_buffers: Buffers { made: count(1e6), kept: 10_000, bytes: 1 << 10 },
+            large_buffers: Buffers { made: count(1e3), kept: 16, bytes: 1 << 20 },
             roots: count(20e6),
             scoped: count(20e6),
             ephemerons: count(1e5),

@@ -72,7 +72,8 @@ pub struct Access {
 /// ```
 #[inline]
 pub fn access(heap: &Heap, array: TypedArray, index: u64) -> Result<Access, Error> {
-    validate(heap, array, index, "Atomics", ElementKind::is_plain_integer, "an array of integers")?;
+    let extent = validate(heap, array, "Atomics", ElementKind::is_plain_integer, "an array of integers")?;
+    check_index(&extent, index, "Atomics")?;
     Ok(Access { array, index: index as usize })
 }
 
@@ -80,7 +81,6 @@ pub fn access(heap: &Heap, array: TypedArray, index: u64) -> Result<Access, Erro
 fn validate(
     heap: &Heap,
     array: TypedArray,
-    index: u64,
     operation: &'static str,
     is_right: impl FnOnce(ElementKind) -> bool,
     expected: &'static str,
@@ -89,11 +89,15 @@ fn validate(
     if !is_right(kind) {
         return Err(Error::ViewKind { operation, kind: kind.array_name(), expected });
     }
-    let extent = array.valid_extent(heap, operation)?;
+    array.valid_extent(heap, operation)
+}
+
+#[inline]
+fn check_index(extent: &Extent, index: u64, operation: &'static str) -> Result<(), Error> {
     if index >= extent.length as u64 {
         return Err(Error::Range { operation, offset: index, length: 1, available: extent.length as u64 });
     }
-    Ok(extent)
+    Ok(())
 }
 
 /// What is done to an element.
@@ -331,7 +335,9 @@ impl Access {
 
     #[inline]
     fn again(self, heap: &Heap, operation: &'static str) -> Result<Extent, Error> {
-        validate(heap, self.array, self.index as u64, operation, |_| true, "")
+        let extent = validate(heap, self.array, operation, |_| true, "")?;
+        check_index(&extent, self.index as u64, operation)?;
+        Ok(extent)
     }
 
     #[inline]

@@ -117,7 +117,7 @@ pub fn flush() {
     if state.id == Some(thread::current().id()) {
         return;
     }
-    if state.thread.is_none() {
+    if state.thread.is_none() && !state.stopping {
         drop(state);
         // Nobody is at it. What came in between is released as well.
         release();
@@ -128,7 +128,8 @@ pub fn flush() {
     state.wanted = state.wanted.max(target);
     MUST_WAKE.store(false, Ordering::SeqCst);
     WORK.notify_one();
-    while state.done < target && state.thread.is_some() {
+    // One that stops may be in the midst of a deleter.
+    while state.done < target && (state.thread.is_some() || state.stopping) {
         DONE.wait(&mut state);
     }
 }
@@ -146,6 +147,10 @@ pub fn join() {
         let mut state = STATE.lock();
         if state.id == Some(thread::current().id()) {
             return;
+        }
+        // Somebody else may be at it already, whose request stands.
+        while state.stopping {
+            DONE.wait(&mut state);
         }
         let thread = state.thread.take();
         state.stopping = thread.is_some();
@@ -197,27 +202,32 @@ pub(crate) fn takes_work() -> bool {
 #[inline]
 pub(crate) fn notify() {
     // In order with the look at the queue that the thread takes before it sleeps.
-    if MUST_WAKE.load(Ordering::SeqCst) {
-        wake();
+    if MUST_WAKE.load(Ordering::SeqCst) && !wake() {
+        release();
     }
 }
 
 /// Says that more memory is kept than should be.
+///
+/// No deleter is run here: who calls may be in the midst of returning a block.
 pub(crate) fn want_trim() {
     if takes_work() {
         TRIM.store(true, Ordering::SeqCst);
-        notify();
-    } else {
-        raw::trim();
+        if !MUST_WAKE.load(Ordering::SeqCst) || wake() {
+            return;
+        }
+        TRIM.store(false, Ordering::SeqCst);
     }
+    raw::trim();
 }
 
+/// Wakes the thread. False if there is none to be had, so that who calls has to do the work.
 #[cold]
 #[inline(never)]
-fn wake() {
+fn wake() -> bool {
     let mut state = STATE.lock();
     if !MUST_WAKE.swap(false, Ordering::SeqCst) {
-        return;
+        return true;
     }
     if state.thread.is_none() && !state.stopping && !state.has_exited {
         static AT_EXIT: Once = Once::new();
@@ -229,11 +239,10 @@ fn wake() {
     if state.thread.is_none() {
         // No thread to be had: whoever comes next does it.
         MUST_WAKE.store(true, Ordering::SeqCst);
-        drop(state);
-        release();
-        return;
+        return false;
     }
     WORK.notify_one();
+    true
 }
 
 extern "C" fn exit() {

@@ -99,6 +99,7 @@ impl Layout {
     }
 
     /// The length and the maximum, if they are possible at all.
+    #[inline]
     pub(crate) fn check(&self, operation: &'static str) -> Result<(usize, usize), Error> {
         let max_byte_length = self.max_byte_length.unwrap_or(self.byte_length);
         if self.byte_length > max_byte_length {

@@ -119,7 +119,13 @@ impl Arm {
                 (Some(variant), Member::Unnamed(_)) if fields.len() == 1 => unraw(variant),
                 (Some(variant), Member::Unnamed(index)) => format!("{}.{}", unraw(variant), index.index),
             };
-            described.push(quote!(describer.field(#name, #binding);));
+            // What has no name in a program has none here.
+            let is_wrapper = variant.is_none() && field.ident.is_none() && fields.len() == 1;
+            described.push(if is_wrapper {
+                quote!(describer.wrapped(#binding);)
+            } else {
+                quote!(describer.field(#name, #binding);)
+            });
             traced.push(field.clone());
         }
         let described = quote!(#path { #(#bindings,)* .. } => { #(#described)* });

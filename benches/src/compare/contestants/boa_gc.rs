@@ -8,7 +8,7 @@ use std::hint::black_box;
 
 use boa_gc::{Ephemeron, Finalize, Gc, Trace, WeakGc, force_collect};
 
-use super::{Entry, NO_SCOPES};
+use super::{Entry, NO_BUFFERS, NO_SCOPES};
 use crate::compare::graph::{self, Graph, Order};
 use crate::compare::measure::{Measurement, grown, median_of, timed};
 use crate::compare::reading;
@@ -47,6 +47,7 @@ pub fn entry(workload: Workload) -> Entry {
         Workload::EphemeronsTwice => Entry::Absent("it takes a minute"),
         Workload::EphemeronsOrdered => Entry::Runs(|sizes| ephemerons(sizes, Order::Kind)),
         Workload::WeakHandles => Entry::Runs(weak_handles),
+        Workload::SmallBuffers | Workload::LargeBuffers | Workload::TypedArray => Entry::Absent(NO_BUFFERS),
     }
 }
 

@@ -6,6 +6,7 @@
 use std::hint::black_box;
 
 use super::{Entry, NO_COLLECTOR, NO_EPHEMERONS, NO_SCOPES};
+use crate::compare::buffers::{self, Maker};
 use crate::compare::graph;
 use crate::compare::measure::{Measurement, grown, timed};
 use crate::compare::reading;
@@ -33,6 +34,9 @@ pub fn entry(workload: Workload) -> Entry {
         Workload::Memory => Entry::Runs(memory),
         Workload::MarkRandom | Workload::MarkTree | Workload::WeakHandles => Entry::Absent(NO_COLLECTOR),
         Workload::HalfDeadRandom | Workload::Roots => Entry::Absent("an object has one owner"),
+        Workload::SmallBuffers => Entry::Runs(|sizes| buffers::measure(&sizes.small_buffers, &mut Boxes)),
+        Workload::LargeBuffers => Entry::Runs(|sizes| buffers::measure(&sizes.large_buffers, &mut Boxes)),
+        Workload::TypedArray => Entry::Runs(typed_array),
         Workload::ScopePush | Workload::Keep => Entry::Absent(NO_SCOPES),
         Workload::EphemeronsReverse | Workload::EphemeronsTwice | Workload::EphemeronsOrdered => {
             Entry::Absent(NO_EPHEMERONS)
@@ -93,4 +97,31 @@ fn walk_hot(sizes: &Sizes) -> Measurement {
 fn memory(sizes: &Sizes) -> Measurement {
     let (bytes, (span, root)) = grown(|| timed(|| balanced(sizes.objects)));
     Measurement::of_memory(bytes, span, sizes.objects, walk(&root))
+}
+
+struct Boxes;
+
+impl Maker for Boxes {
+    type Buffer = Box<[u8]>;
+
+    fn make(&mut self, bytes: usize, _kept: &[Box<[u8]>]) -> Box<[u8]> {
+        vec![0; bytes].into_boxed_slice()
+    }
+
+    fn ends<'m>(&'m mut self, buffer: &'m mut Box<[u8]>) -> &'m mut [u8] {
+        buffer
+    }
+}
+
+fn typed_array(sizes: &Sizes) -> Measurement {
+    let mut array = vec![0_i32; sizes.hot.nodes as usize].into_boxed_slice();
+    let (span, ()) = timed(|| {
+        for _ in 0..sizes.hot.passes {
+            let array = black_box(&mut array);
+            for index in 0..array.len() {
+                array[index] = array[index].wrapping_mul(5).wrapping_add(1);
+            }
+        }
+    });
+    buffers::typed_measurement(sizes, span, array.iter().copied())
 }

@@ -6,7 +6,7 @@ use std::hint::black_box;
 
 use bumpalo::Bump;
 
-use super::{Entry, NO_COLLECTOR, NO_EPHEMERONS, NO_SCOPES};
+use super::{Entry, NO_BUFFERS, NO_COLLECTOR, NO_EPHEMERONS, NO_SCOPES};
 use crate::compare::graph;
 use crate::compare::measure::{Measurement, grown, timed};
 use crate::compare::reading;
@@ -39,6 +39,7 @@ pub fn entry(workload: Workload) -> Entry {
         Workload::EphemeronsReverse | Workload::EphemeronsTwice | Workload::EphemeronsOrdered => {
             Entry::Absent(NO_EPHEMERONS)
         }
+        Workload::SmallBuffers | Workload::LargeBuffers | Workload::TypedArray => Entry::Absent(NO_BUFFERS),
     }
 }
 

@@ -11,7 +11,7 @@ use std::hint::black_box;
 use dumpster::Trace;
 use dumpster::unsync::{Gc, collect};
 
-use super::{Entry, NO_EPHEMERONS, NO_SCOPES, NO_WEAK};
+use super::{Entry, NO_BUFFERS, NO_EPHEMERONS, NO_SCOPES, NO_WEAK};
 use crate::compare::graph::{self, Graph};
 use crate::compare::measure::{Measurement, grown, timed};
 use crate::compare::reading;
@@ -53,6 +53,7 @@ pub fn entry(workload: Workload) -> Entry {
             Entry::Absent(NO_EPHEMERONS)
         }
         Workload::WeakHandles => Entry::Absent(NO_WEAK),
+        Workload::SmallBuffers | Workload::LargeBuffers | Workload::TypedArray => Entry::Absent(NO_BUFFERS),
     }
 }
 

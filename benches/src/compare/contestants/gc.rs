@@ -11,7 +11,7 @@ use std::hint::black_box;
 
 use gc::{Finalize, Gc, GcCell, Trace, force_collect};
 
-use super::{Entry, NO_EPHEMERONS, NO_SCOPES, NO_WEAK};
+use super::{Entry, NO_BUFFERS, NO_EPHEMERONS, NO_SCOPES, NO_WEAK};
 use crate::compare::graph::{self, Graph};
 use crate::compare::measure::{Measurement, grown, median_of, timed};
 use crate::compare::reading;
@@ -49,6 +49,7 @@ pub fn entry(workload: Workload) -> Entry {
             Entry::Absent(NO_EPHEMERONS)
         }
         Workload::WeakHandles => Entry::Absent(NO_WEAK),
+        Workload::SmallBuffers | Workload::LargeBuffers | Workload::TypedArray => Entry::Absent(NO_BUFFERS),
     }
 }
 

@@ -8,7 +8,7 @@ use std::hint::black_box;
 use gc_arena::barrier::unlock;
 use gc_arena::{Arena, Collect, DynamicRootSet, Gc, GcWeak, Lock, Mutation, Rootable};
 
-use super::{Entry, NO_EPHEMERONS, NO_SCOPES};
+use super::{Entry, NO_BUFFERS, NO_EPHEMERONS, NO_SCOPES};
 use crate::compare::graph::{self, Graph};
 use crate::compare::measure::{Measurement, grown, median_of, timed};
 use crate::compare::reading;
@@ -52,6 +52,7 @@ pub fn entry(workload: Workload) -> Entry {
             Entry::Absent(NO_EPHEMERONS)
         }
         Workload::WeakHandles => Entry::Runs(weak_handles),
+        Workload::SmallBuffers | Workload::LargeBuffers | Workload::TypedArray => Entry::Absent(NO_BUFFERS),
     }
 }
 

@@ -52,5 +52,7 @@ const NO_COLLECTOR: &str = "it has no collector";
 const NO_WEAK: &str = "it has no weak handles";
 /// Why most contestants have no part in the workloads about ephemerons.
 const NO_EPHEMERONS: &str = "it has no weak maps";
+/// Why most contestants have no part in the workloads about buffers.
+const NO_BUFFERS: &str = "it has no buffers; bytes in it are a `Box`";
 /// Why most contestants have no part in the workloads about scopes.
 const NO_SCOPES: &str = "it has no scopes of this kind";

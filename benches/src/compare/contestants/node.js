@@ -254,7 +254,37 @@ function weakHandles() {
   });
 }
 
+// Buffers: the same as in buffers.rs.
+
+function buffers({ made, kept, bytes }) {
+  const span = timed(() => {
+    const alive = [];
+    for (let n = 0; n < made; n++) {
+      const buffer = new Uint8Array(new ArrayBuffer(bytes));
+      buffer[0] = n & 0xff;
+      buffer[bytes - 1] = (n >> 8) & 0xff;
+      if (n < kept) alive.push(buffer);
+      else alive[n % kept] = buffer;
+    }
+    return alive.reduce((sum, buffer) => sum + buffer[0] + buffer[bytes - 1], 0);
+  });
+  return measurement(span, made, span.result);
+}
+
+function typedArray() {
+  const array = new Int32Array(sizes.hot.nodes);
+  const span = timed(() => {
+    for (let pass = 0; pass < sizes.hot.passes; pass++) {
+      for (let at = 0; at < array.length; at++) array[at] = Math.imul(array[at], 5) + 1;
+    }
+  });
+  return measurement(span, sizes.hot.nodes * sizes.hot.passes, array.reduce((sum, value) => sum + (value >>> 24), 0));
+}
+
 const workloads = {
+  'small-buffers': () => buffers(sizes.small_buffers),
+  'large-buffers': () => buffers(sizes.large_buffers),
+  'typed-array': typedArray,
   'binary-trees': binaryTrees,
   'mark-random': () => mark(layOut()[0]),
   'mark-tree': () => mark(balanced(sizes.objects)),

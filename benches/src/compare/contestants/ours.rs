@@ -2,9 +2,11 @@
 
 use std::hint::black_box;
 
+use tumulus_arraybuffer::{ArrayBuffer, ElementKind, TypedArray};
 use tumulus_heap::{EphemeronMap, Gc, Heap, Trace, Weak};
 
 use super::Entry;
+use crate::compare::buffers::{self, Maker};
 use crate::compare::graph::{self, Graph, Order};
 use crate::compare::measure::{Measurement, Span, grown, median_of, timed};
 use crate::compare::reading;
@@ -39,6 +41,9 @@ pub fn entry(workload: Workload) -> Entry {
         Workload::ReadCold => |sizes| read::<5>(sizes.cold),
         Workload::Memory => memory,
         Workload::Roots => roots,
+        Workload::SmallBuffers => |sizes| buffers::measure(&sizes.small_buffers, &mut Buffers(Heap::new())),
+        Workload::LargeBuffers => |sizes| buffers::measure(&sizes.large_buffers, &mut Buffers(Heap::new())),
+        Workload::TypedArray => typed_array,
         Workload::ScopePush => scope_push,
         Workload::Keep => keep,
         Workload::EphemeronsReverse => |sizes| ephemerons(sizes, Order::Reverse),
@@ -267,4 +272,35 @@ fn weak_handles(sizes: &Sizes) -> Measurement {
     let value = |weak: Weak<Node>| weak.upgrade(&mut heap).map(|node| heap[node].value);
     let checksum = weak.into_iter().filter_map(value).sum();
     Measurement::of_time(span, sizes.weak_handles, checksum)
+}
+
+struct Buffers(Heap);
+
+impl Maker for Buffers {
+    type Buffer = ArrayBuffer;
+
+    fn make(&mut self, bytes: usize, kept: &[ArrayBuffer]) -> ArrayBuffer {
+        self.0.safepoint(kept);
+        ArrayBuffer::new(&mut self.0, bytes as u64).expect("memory")
+    }
+
+    fn ends<'m>(&'m mut self, buffer: &'m mut ArrayBuffer) -> &'m mut [u8] {
+        buffer.as_mut_slice(&mut self.0).expect("not detached")
+    }
+}
+
+fn typed_array(sizes: &Sizes) -> Measurement {
+    let mut heap = Heap::new();
+    let array = TypedArray::with_length(&mut heap, ElementKind::Int32, sizes.hot.nodes).expect("memory");
+    let (span, ()) = timed(|| {
+        for _ in 0..sizes.hot.passes {
+            let array = black_box(array);
+            for index in 0..sizes.hot.nodes as usize {
+                let value: i32 = array.get_as(&heap, index).expect("it is there");
+                array.set_as(&mut heap, index, value.wrapping_mul(5).wrapping_add(1));
+            }
+        }
+    });
+    let elements = array.as_slice::<i32>(&heap).expect("it is there");
+    buffers::typed_measurement(sizes, span, elements.iter().copied())
 }

@@ -5,7 +5,7 @@
 //! notification is lost between the comparison and the sleep. Each waiter sleeps on a condition variable of its own, so that
 //! whoever is notified wakes and nobody else.
 
-use super::validate;
+use super::{check_index, validate};
 use crate::convert::to_integer_or_infinity;
 use crate::error::Error;
 use crate::raw::Bytes;
@@ -107,8 +107,9 @@ impl Place {
 
 /// The place to wait at. The order of checks is the language's.
 fn place(heap: &Heap, array: TypedArray, index: u64, value: Element, operation: &'static str) -> Result<Place, Error> {
-    let extent = validate_waitable(heap, array, index, operation)?;
+    let extent = validate_waitable(heap, array, operation)?;
     let Bytes::Shared(_) = heap[extent.buffer].bytes() else { return Err(Error::NotShared { operation }) };
+    check_index(&extent, index, operation)?;
     let record = heap[extent.buffer].record().expect("a shared buffer is never detached");
     let store = BackingStore::to(record);
     let offset = extent.at(index as usize);
@@ -117,9 +118,9 @@ fn place(heap: &Heap, array: TypedArray, index: u64, value: Element, operation: 
     Ok(Place { store, offset, address, expected, size: extent.kind.size() })
 }
 
-fn validate_waitable(heap: &Heap, array: TypedArray, index: u64, operation: &'static str) -> Result<Extent, Error> {
+fn validate_waitable(heap: &Heap, array: TypedArray, operation: &'static str) -> Result<Extent, Error> {
     let is_right = |kind| matches!(kind, ElementKind::Int32 | ElementKind::BigInt64);
-    validate(heap, array, index, operation, is_right, "an Int32Array or a BigInt64Array")
+    validate(heap, array, operation, is_right, "an Int32Array or a BigInt64Array")
 }
 
 /// When so many milliseconds are over; `None` if never. NaN is for ever, and less than nothing is nothing.
@@ -135,8 +136,8 @@ fn deadline(timeout: f64) -> Option<Instant> {
 ///
 /// # Errors
 ///
-/// In this order: [`Error::ViewKind`]; [`Error::OutOfBounds`]; [`Error::Range`]; [`Error::NotShared`];
-/// [`Error::ContentType`].
+/// In this order: [`Error::ViewKind`]; [`Error::Detached`], [`Error::OutOfBounds`]; [`Error::NotShared`];
+/// [`Error::Range`]; [`Error::ContentType`].
 ///
 /// # Examples
 ///
@@ -309,7 +310,9 @@ pub fn wait_async(
 /// # Ok::<(), tumulus_arraybuffer::Error>(())
 /// ```
 pub fn notify(heap: &Heap, array: TypedArray, index: u64, count: f64) -> Result<usize, Error> {
-    let extent = validate_waitable(heap, array, index, "Atomics.notify")?;
+    let operation = "Atomics.notify";
+    let extent = validate_waitable(heap, array, operation)?;
+    check_index(&extent, index, operation)?;
     #[allow(clippy::cast_sign_loss, reason = "a cast from a float saturates")]
     let mut count = to_integer_or_infinity(count).max(0.0) as usize;
     let object = &heap[extent.buffer];
@@ -358,7 +361,8 @@ pub fn notify(heap: &Heap, array: TypedArray, index: u64, count: f64) -> Result<
 /// # Ok::<(), tumulus_arraybuffer::Error>(())
 /// ```
 pub fn waiters(heap: &Heap, array: TypedArray, index: u64) -> Result<usize, Error> {
-    let extent = validate_waitable(heap, array, index, "waiters")?;
+    let extent = validate_waitable(heap, array, "waiters")?;
+    check_index(&extent, index, "waiters")?;
     let object = &heap[extent.buffer];
     let Some(record) = object.record().filter(|_| object.is_shared()) else { return Ok(0) };
     let address = record.data().addr().get() + extent.at(index as usize);

@@ -101,7 +101,8 @@ impl LinearMemory {
     ///
     /// # Errors
     ///
-    /// [`Error::Length`] above the maximum; [`Error::OutOfMemory`]. The memory and its buffer are as they were.
+    /// [`Error::Length`] above the maximum; [`Error::Detached`] if somebody has taken the buffer's key away and detached it;
+    /// [`Error::OutOfMemory`]. The memory and its buffer are as they were.
     ///
     /// ```
     /// # let mut heap = tumulus_heap::Heap::new();
@@ -119,7 +120,7 @@ impl LinearMemory {
             let (requested, max) = (wanted.saturating_mul(PAGE_BYTES), self.max_pages * PAGE_BYTES);
             return Err(Error::Length { operation, requested, max });
         }
-        let record = heap[self.buffer.0].record().expect("nobody else can detach it");
+        let record = heap[self.buffer.0].record().ok_or(Error::Detached { operation })?;
         let more = (pages * PAGE_BYTES) as usize;
         // The new buffer is made with a reference of its own, and then the old one lets go.
         let store = crate::BackingStore::to(record);

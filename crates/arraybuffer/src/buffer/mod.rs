@@ -31,7 +31,7 @@ use crate::release;
 use crate::sources::Layout;
 use crate::store::BackingStore;
 use std::panic::Location;
-use tumulus_heap::{AllocError, AnyGc, Gc, Heap, Trace};
+use tumulus_heap::{AllocError, AnyGc, ExternalBytes, Gc, Heap, Trace};
 
 /// A buffer of either kind, as views have them.
 ///
@@ -117,13 +117,24 @@ fn make(
 ) -> Result<Gc<BufferObject>, Error> {
     let (byte_length, _) = layout.check(operation)?;
     heap.try_add_external_bytes(byte_length).map_err(|error| no_room(operation, byte_length, error))?;
-    let first = FirstRef::Buffer(heap.id(), heap.external_bytes());
-    match layout.make(shared, first, born, operation) {
-        Ok(record) => put(heap, BufferObject::new(record), operation),
-        Err(error) => {
-            heap.adjust_external_bytes(-byte_length.cast_signed());
-            Err(error)
-        }
+    let account = heap.external_bytes();
+    let charge = Charge { account, bytes: byte_length };
+    let record = layout.make(shared, FirstRef::Buffer(heap.id(), account), born, operation)?;
+    // The store's from here on.
+    std::mem::forget(charge);
+    put(heap, BufferObject::new(record), operation)
+}
+
+/// Bytes that were put on an account for a store that is being made. Dropped, it takes them off: the store is not made, or
+/// an allocator of the program's has panicked.
+struct Charge {
+    account: ExternalBytes,
+    bytes: usize,
+}
+
+impl Drop for Charge {
+    fn drop(&mut self) {
+        self.account.sub(self.bytes);
     }
 }
 

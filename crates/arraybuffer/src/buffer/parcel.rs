@@ -42,18 +42,12 @@ use tumulus_heap::{AnyGc, Heap};
 #[derive(Debug, Default)]
 pub struct Parcel {
     sources: Vec<AnyGc>,
-    contents: Vec<Content>,
+    contents: Vec<BackingStore>,
 }
 
 /// The place of a buffer in a parcel.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Slot(pub usize);
-
-#[derive(Debug)]
-struct Content {
-    store: BackingStore,
-    is_immutable: bool,
-}
 
 impl Parcel {
     /// One with nothing in it.
@@ -69,9 +63,9 @@ impl Parcel {
         self.sources.iter().position(|&other| other == source).map(Slot)
     }
 
-    fn add(&mut self, source: AnyGc, content: Content) -> Slot {
+    fn add(&mut self, source: AnyGc, store: BackingStore) -> Slot {
         self.sources.push(source);
-        self.contents.push(content);
+        self.contents.push(store);
         Slot(self.contents.len() - 1)
     }
 
@@ -102,7 +96,7 @@ impl Parcel {
         if let Some(record) = heap.get_mut(buffer.0).take_record() {
             record.detach(When::Now);
         }
-        Ok(self.add(buffer.erase(), Content { store, is_immutable: false }))
+        Ok(self.add(buffer.erase(), store))
     }
 
     /// Puts a copy of a buffer in. A resizable one stays resizable, an immutable one immutable.
@@ -133,7 +127,10 @@ impl Parcel {
         let layout = if object.is_resizable() { layout.max(buffer.max_byte_length(heap) as u64) } else { layout };
         let store = BackingStore::new(layout)?;
         store.copy_from(0, object.plain().expect("not shared"))?;
-        Ok(self.add(buffer.erase(), Content { store, is_immutable: object.is_immutable }))
+        if object.is_immutable {
+            store.record.make_read_only();
+        }
+        Ok(self.add(buffer.erase(), store))
     }
 
     /// Puts a shared buffer in, which both heaps have then.
@@ -153,7 +150,7 @@ impl Parcel {
     pub fn share(&mut self, heap: &Heap, buffer: SharedArrayBuffer) -> Slot {
         self.slot(buffer.erase()).unwrap_or_else(|| {
             let store = buffer.backing_store(heap);
-            self.add(buffer.erase(), Content { store, is_immutable: false })
+            self.add(buffer.erase(), store)
         })
     }
 
@@ -163,13 +160,11 @@ impl Parcel {
     ///
     /// [`Error::OutOfMemory`]; what was in the parcel is let go then.
     pub fn unpack(self, heap: &mut Heap) -> Result<Vec<Buffer>, Error> {
-        let made = self.contents.into_iter().map(|Content { store, is_immutable }| {
+        let made = self.contents.into_iter().map(|store| {
             if store.is_shared() {
                 return SharedArrayBuffer::from_store(heap, store).map(Buffer::from);
             }
-            let buffer = ArrayBuffer::from_store(heap, store)?;
-            heap.get_mut(buffer.0).is_immutable |= is_immutable;
-            Ok(buffer.into())
+            ArrayBuffer::from_store(heap, store).map(Buffer::from)
         });
         made.collect()
     }

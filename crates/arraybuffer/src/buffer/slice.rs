@@ -196,7 +196,7 @@ impl ArrayBuffer {
         }
         let new = ArrayBuffer::new(heap, Layout::new(range.len() as u64).uninitialized())?;
         copy_between(heap, (self.0, range.start), (new.0, 0), range.len());
-        heap.get_mut(new.0).is_immutable = true;
+        heap.get_mut(new.0).freeze();
         Ok(new)
     }
 }

@@ -111,14 +111,18 @@ impl ArrayBuffer {
                 self.resize(heap, wanted)?;
             }
             let new = self.move_store(heap, operation)?;
-            heap.get_mut(new.0).is_immutable |= into == Into::Immutable;
+            if into == Into::Immutable {
+                heap.get_mut(new.0).freeze();
+            }
             return Ok(new);
         }
         let new = ArrayBuffer::new(heap, Layout::new(wanted))?;
         let bytes = before.min(wanted as usize);
         copy_between(heap, (self.0, 0), (new.0, 0), bytes);
         drop_store(heap, self.0);
-        heap.get_mut(new.0).is_immutable |= into == Into::Immutable;
+        if into == Into::Immutable {
+            heap.get_mut(new.0).freeze();
+        }
         Ok(new)
     }
 

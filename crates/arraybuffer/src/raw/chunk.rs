@@ -230,7 +230,8 @@ mod tests {
         }
         // Returned in an order of its own.
         let count = all.len();
-        depot.put(class, (0..count).map(|n| Block(all[n * 7 % count])));
+        let order = (0..count).step_by(2).chain((1..count).step_by(2).rev());
+        depot.put(class, order.map(|n| Block(all[n])));
         assert_eq!(depot.idle_bytes(), 3 * CHUNK);
         let mut taken = Vec::new();
         depot.take(class, 5, &mut taken);

@@ -89,9 +89,11 @@ pub(crate) fn begin(wanted: Wanted, first: FirstRef, born: &'static Location<'st
     with_local(|local| {
         let class = class_of(max_byte_length);
         let (data, is_zero) = local.magazines[class].take(class)?;
-        if zero == IsZero::Known && is_zero == IsZero::Unknown {
+        if is_zero == IsZero::Unknown {
+            // What the length does not include yet is zero when it comes to do so.
+            let from = if zero == IsZero::Known { 0 } else { byte_length };
             // SAFETY: the block is that long, and nobody else has it.
-            unsafe { data.write_bytes(0, max_byte_length) }
+            unsafe { data.add(from).write_bytes(0, max_byte_length - from) }
         }
         let (record, id) = local.record();
         // SAFETY: a vacant record, off the list; a block of a pool is initialised and belongs to who took it (R2).
@@ -189,7 +191,7 @@ impl Record {
 
     /// How many bytes a heap that makes a buffer for this store has to put on its account.
     pub(crate) fn uncharged_bytes(&self) -> usize {
-        let is_charged = self.locked(|_, payer| payer.is_some());
+        let is_charged = self.locked(|_, payer| payer.get().is_some());
         if is_charged || !self.counts() { 0 } else { self.byte_length() }
     }
 
@@ -205,13 +207,13 @@ impl Record {
                 claim.store(heap, Ordering::Relaxed);
             }
             self.hold(BUFFER);
-            if payer.is_some() {
+            if payer.get().is_some() {
                 // Another heap was quicker.
                 account.sub(charged);
             } else if self.counts() {
                 account.add(self.byte_length());
                 account.sub(charged);
-                *payer = Some(account);
+                payer.set(Some(account));
             }
             Ok(())
         })
@@ -260,12 +262,23 @@ impl Record {
         if let Some(payer) = unsafe { self.take_last_payer() } {
             payer.sub(self.byte_length());
         }
+        let (traits, max) = (self.traits(), self.max_byte_length());
+        if traits.has(Traits::OURS) && max <= LARGEST {
+            // SAFETY: the same, and such a store has a block of a pool.
+            return unsafe { recycle(self, max) };
+        }
+        self.end_of_life_slow(when);
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn end_of_life_slow(&'static self, when: When) {
         let takes_long = self.traits().has(Traits::FOREIGN.and(Traits::RESERVED));
         if takes_long && when == When::Later && release::takes_work() {
             enqueue(self);
             return release::notify();
         }
-        // SAFETY: the same.
+        // SAFETY: who called brought the references to zero (R3).
         if let Err(panic) = unsafe { finish(self) } {
             pass_on(panic);
         }
@@ -310,7 +323,7 @@ impl Record {
         }
         self.set_byte_length(bytes);
         self.locked(|_, payer| {
-            if let Some(payer) = payer {
+            if let Some(payer) = payer.get() {
                 // The same as one change by the difference.
                 payer.add(bytes);
                 payer.sub(before);
@@ -336,7 +349,7 @@ impl Record {
                 return Err(GrowError::Memory);
             }
             self.set_byte_length(bytes);
-            if let Some(payer) = payer {
+            if let Some(payer) = payer.get() {
                 payer.add(bytes - before);
             }
             Ok(before)
@@ -417,6 +430,24 @@ fn pass_on(panic: Panic) {
     }
 }
 
+/// Gives the bytes of a store to the next, and its record.
+///
+/// # Safety
+///
+/// As for [`finish`]; and the bytes are a block of a pool, for stores of `max` bytes.
+#[inline]
+unsafe fn recycle(record: &'static Record, max: usize) {
+    let data = record.data();
+    // SAFETY: R3. Nobody has to be asked to free the bytes.
+    let release = unsafe { record.end() };
+    debug_assert!(release.is_none());
+    with_local(|local| {
+        let class = class_of(max);
+        local.magazines[class].put(class, data);
+        local.recycle(record);
+    });
+}
+
 /// Releases the bytes of a store, and lets its record serve another one.
 ///
 /// # Safety
@@ -430,14 +461,7 @@ unsafe fn finish(record: &'static Record) -> Result<(), Panic> {
     }
     // SAFETY: R3.
     let release = unsafe { record.end() };
-    if traits.has(Traits::OURS) && max <= LARGEST {
-        return with_local(|local| {
-            let class = class_of(max);
-            local.magazines[class].put(class, data);
-            local.recycle(record);
-            Ok(())
-        });
-    }
+    debug_assert!(!traits.has(Traits::OURS) || max > LARGEST, "small blocks are recycled");
     if traits.has(Traits::OURS) {
         // SAFETY: `large::take` gave it, with this size.
         if unsafe { large::put(data, max) } {
@@ -540,5 +564,30 @@ pub(crate) unsafe fn free(data: NonNull<u8>, bytes: usize) {
     } else if bytes > 0 {
         let class = class_of(bytes);
         with_local(|local| local.magazines[class].put(class, data));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tumulus_heap::Heap;
+
+    #[test]
+    fn references_go_on_several_threads_at_once() {
+        let heap = Heap::new();
+        let (id, account) = (heap.id(), heap.external_bytes());
+        for round in 0..if cfg!(miri) { 20 } else { 500 } {
+            let wanted = Wanted { byte_length: 8, max_byte_length: 8, traits: Traits::SHARED, zero: IsZero::Known };
+            let record = begin(wanted, FirstRef::Holder, Location::caller()).unwrap();
+            let buffers = 1 + round % 2;
+            (0..buffers).for_each(|_| record.attach(id, account, 0).unwrap());
+            assert_eq!(account.get(), 8);
+            std::thread::scope(|scope| {
+                (0..buffers).for_each(|_| _ = scope.spawn(|| record.detach(When::Now)));
+                (0..round % 8).for_each(|_| std::thread::yield_now());
+                record.let_holder_go();
+            });
+            assert_eq!(account.get(), 0);
+        }
     }
 }

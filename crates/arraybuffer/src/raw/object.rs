@@ -17,7 +17,7 @@ use super::record::{Record, Traits};
 use super::words::Words;
 use crate::buffer::DetachKey;
 use std::ptr::NonNull;
-use tumulus_heap::{Gc, Heap, Trace, Tracer};
+use tumulus_heap::{Describer, Gc, Heap, Native, Trace, Tracer};
 
 /// See the file's header.
 #[allow(clippy::struct_excessive_bools, reason = "they are independent of each other")]
@@ -38,6 +38,15 @@ impl Trace for BufferObject {
     const HAS_EDGES: bool = false;
 
     fn trace(&self, _: &mut Tracer<'_>) {}
+
+    fn describe(&self, describer: &mut Describer<'_>) {
+        describer.name(if self.is_shared { "SharedArrayBuffer" } else { "ArrayBuffer" });
+        if let Some(record) = self.record {
+            // A store that several buffers share is one node.
+            let (identity, bytes) = (record.id(), record.byte_length() as u64);
+            describer.native("backing_store", Native { name: "system / JSArrayBufferData", identity, bytes });
+        }
+    }
 }
 
 impl Drop for BufferObject {
@@ -113,6 +122,14 @@ impl BufferObject {
 
     pub(crate) fn set_key(&mut self, key: DetachKey) {
         self.key = (key != DetachKey::default()).then(|| Box::new(key));
+    }
+
+    /// Lets nobody write to the bytes any more: not through this object, nor through another one that is made of the store.
+    pub(crate) fn freeze(&mut self) {
+        self.is_immutable = true;
+        if let Some(record) = self.record {
+            record.make_read_only();
+        }
     }
 
     /// The length; 0 when detached.
@@ -195,8 +212,15 @@ impl BufferObject {
         BytesMut::Plain(self.plain_mut().unwrap_or_default())
     }
 
+    #[inline]
     fn words(&self) -> Words<'_> {
-        self.record.expect("a shared buffer is never detached").words()
+        debug_assert!(self.is_shared && self.record.is_some(), "a shared buffer is never detached");
+        if self.is_resizable {
+            return self.record.expect("a shared buffer is never detached").words();
+        }
+        // SAFETY: the store is shared, so that all touch its bytes this way (R6). Its length is its maximum, and it is there
+        // while this reference borrows the buffer (B1).
+        unsafe { Words::new(self.data, self.byte_length, self.byte_length) }
     }
 }
 

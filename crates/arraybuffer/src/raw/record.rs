@@ -9,7 +9,8 @@
 //!   beyond `byte_length` may not be committed.)
 //! - **R3, the end.** Who brings `refs` to zero has the record for himself, and so has who takes it for a new store, until
 //!   `id` is set. `release` is touched then and only then.
-//! - **R4, the payer.** `payer` is touched under `lock`, or by who has the record for himself (R3).
+//! - **R4, the payer.** `payer` is touched under `lock`, or by who has the record for himself (R3). Who lets a reference go
+//!   under the lock does not touch it afterwards.
 //! - **R5, plain bytes.** The bytes of a store that is not shared are touched by whom `claim` names: a heap, through a borrow
 //!   of that heap, or one access from outside. `claim` changes under `lock`, or by who has the record for himself.
 //! - **R6, shared bytes.** Those of a shared store are touched as `words.rs` does, and in no other way, as long as `refs` is
@@ -19,7 +20,7 @@
 
 use parking_lot::RawMutex;
 use parking_lot::lock_api::{GuardNoSend, RawMutex as _};
-use std::cell::UnsafeCell;
+use std::cell::{Cell, UnsafeCell};
 use std::panic::Location;
 use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicPtr, AtomicU8, AtomicU64, AtomicUsize, Ordering, fence};
@@ -83,7 +84,7 @@ pub(crate) struct Record {
     max_byte_length: AtomicUsize,
     born: AtomicPtr<Location<'static>>,
     claim: AtomicU64,
-    payer: UnsafeCell<Option<ExternalBytes>>,
+    payer: Cell<Option<ExternalBytes>>,
     release: UnsafeCell<Option<Release>>,
     /// Where and when it was externalized the last time; null and 0 if never.
     externalized_by: AtomicPtr<Location<'static>>,
@@ -144,7 +145,7 @@ impl Record {
             max_byte_length: AtomicUsize::new(0),
             born: AtomicPtr::new(ptr::null_mut()),
             claim: AtomicU64::new(0),
-            payer: UnsafeCell::new(None),
+            payer: Cell::new(None),
             release: UnsafeCell::new(None),
             externalized_by: AtomicPtr::new(ptr::null_mut()),
             externalized_at: AtomicU64::new(0),
@@ -168,9 +169,10 @@ impl Record {
         self.born.store(as_pointer(parts.born), Ordering::Relaxed);
         self.claim.store(parts.claim, Ordering::Relaxed);
         self.externalized_by.store(ptr::null_mut(), Ordering::Relaxed);
-        // SAFETY: the record is the caller's alone (R3, R4).
+        // It is the caller's alone (R4).
+        self.payer.set(parts.payer);
+        // SAFETY: the same (R3).
         unsafe {
-            *self.payer.get() = parts.payer;
             if parts.release.is_some() {
                 *self.release.get() = parts.release;
             }
@@ -199,8 +201,7 @@ impl Record {
     /// `refs` is zero, and the caller is the one who brought it there (R3).
     #[inline]
     pub(super) unsafe fn take_last_payer(&self) -> Option<ExternalBytes> {
-        // SAFETY: R4.
-        unsafe { (*self.payer.get()).take() }
+        self.payer.take()
     }
 
     pub(crate) fn id(&self) -> u64 {
@@ -215,6 +216,11 @@ impl Record {
     #[inline]
     pub(crate) fn traits(&self) -> Traits {
         Traits(self.traits.load(Ordering::Relaxed))
+    }
+
+    /// Lets nobody write to the bytes who comes by the store from now on.
+    pub(crate) fn make_read_only(&self) {
+        self.traits.fetch_or(Traits::READ_ONLY.0, Ordering::Relaxed);
     }
 
     /// The length; in order with the changes of shared stores.
@@ -270,7 +276,10 @@ impl Record {
     }
 
     /// Runs `change` with the claim and the payer.
-    pub(super) fn locked<R>(&self, change: impl FnOnce(&AtomicU64, &mut Option<ExternalBytes>) -> R) -> R {
+    ///
+    /// No exclusive reference to the payer is made: `change` may let a reference go, after which another thread may have
+    /// the record for itself before `change` returns.
+    pub(super) fn locked<R>(&self, change: impl FnOnce(&AtomicU64, &Cell<Option<ExternalBytes>>) -> R) -> R {
         struct Unlock<'r>(&'r RawMutex, Option<GuardNoSend>);
         impl Drop for Unlock<'_> {
             fn drop(&mut self) {
@@ -281,8 +290,7 @@ impl Record {
             }
         }
         let _unlock = Unlock(&self.lock, Some(self.lock.lock()));
-        // SAFETY: under the lock (R4).
-        change(&self.claim, unsafe { &mut *self.payer.get() })
+        change(&self.claim, &self.payer)
     }
 
     /// Notes that the store is externalized, `at` so many nanoseconds.

@@ -167,8 +167,14 @@ pub(super) fn with_local<R>(action: impl FnOnce(&mut Local) -> R) -> R {
     let done = LOCAL.try_with(|local| action.take().map(|action| action(&mut local.borrow_mut())));
     match (done, action) {
         (Ok(Some(result)), _) => result,
-        // The thread ends: take something from the table, and give it back at once.
-        (_, Some(action)) => action(&mut Local::new()),
+        (_, Some(action)) => without_local(action),
         (_, None) => unreachable!("it ran, and has a result"),
     }
+}
+
+/// The same while the thread ends: takes something from the table, and gives it back at once.
+#[cold]
+#[inline(never)]
+fn without_local<R>(action: impl FnOnce(&mut Local) -> R) -> R {
+    action(&mut Local::new())
 }

@@ -3,11 +3,13 @@
 //! Rust, like C++, knows no race between atomic accesses of different sizes: two threads that touch the same bytes at the same
 //! time, one of them writing, have to do so with the same width. A program with an `Int8Array` and a `Float64Array` on one
 //! `SharedArrayBuffer` does not. So all shared bytes are touched in one way here, whatever the view: as aligned words of
-//! four bytes, each with one atomic access. (What is left behind the last whole word is touched byte by byte.)
+//! four bytes, each with one atomic access. (What is left behind the last whole word is a half word, and a byte, where there
+//! are as many.)
 //!
 //! - An aligned element of four bytes is one word: it is read and written with one plain instruction, and the
 //!   read-modify-write operations of `Atomics` are the processor's own.
-//! - Smaller elements are a part of a word. Reading is the same, writing replaces the part by compare and exchange.
+//! - Smaller elements are a part of a word. Reading is the same, writing replaces the part by compare and exchange. Neither
+//!   tears an element of two bytes, which the language does not permit.
 //! - Elements of eight bytes are two words. They may tear, which the language permits for all but `Atomics` on `BigInt64Array`
 //!   and `BigUint64Array`; these are behind a lock (`lock_for`), so that they are atomic among each other.
 //!
@@ -17,38 +19,84 @@
 use parking_lot::{Mutex, MutexGuard};
 use std::marker::PhantomData;
 use std::ptr::NonNull;
-use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU16, AtomicU32, Ordering};
 
 /// The bytes of a shared store.
 #[derive(Copy, Clone, Debug)]
 pub(crate) struct Words<'s> {
     data: NonNull<u8>,
     len: usize,
-    /// Where the whole words end: it depends on the maximum, which does not change.
+    /// Where the whole words end, and where the half word behind them does: it depends on the maximum, which does not change.
     tail: usize,
+    halves: usize,
     store: PhantomData<&'s AtomicU8>,
 }
 
-/// A part of a word: where it is, and which of its bits.
+/// One place that is accessed as a whole.
+#[derive(Copy, Clone)]
+enum Location<'s> {
+    Word(&'s AtomicU32),
+    Half(&'s AtomicU16),
+    Byte(&'s AtomicU8),
+}
+
+impl Location<'_> {
+    #[inline]
+    fn load(self) -> u32 {
+        match self {
+            Location::Word(word) => word.load(Ordering::Relaxed),
+            Location::Half(half) => half.load(Ordering::Relaxed).into(),
+            Location::Byte(byte) => byte.load(Ordering::Relaxed).into(),
+        }
+    }
+
+    /// Gives what it was.
+    #[inline]
+    fn update(self, order: Ordering, mut change: impl FnMut(u32) -> Option<u32>) -> u32 {
+        match self {
+            Location::Word(word) => word.fetch_update(order, order, change).unwrap_or_else(|before| before),
+            Location::Half(half) => {
+                let before = half.fetch_update(order, order, |old| change(old.into()).map(|new| new as u16));
+                before.unwrap_or_else(|before| before).into()
+            }
+            Location::Byte(byte) => {
+                let before = byte.fetch_update(order, order, |old| change(old.into()).map(|new| new as u8));
+                before.unwrap_or_else(|before| before).into()
+            }
+        }
+    }
+}
+
+/// A part of a location: which one, and which of its bits.
 struct Part<'s> {
-    word: &'s AtomicU32,
+    location: Location<'s>,
     /// In bits, from the lowest.
     shift: u32,
     mask: u32,
 }
 
-/// The shift of the byte at this place of a word.
-const fn shift_of(at: usize) -> u32 {
-    if cfg!(target_endian = "little") { at as u32 * 8 } else { (3 - at as u32) * 8 }
+impl Part<'_> {
+    #[inline]
+    fn of<const N: usize>(&self, location: u32) -> [u8; N] {
+        let value = (location & self.mask) >> self.shift;
+        if N == 1 { array(&(value as u8).to_ne_bytes()) } else { array(&(value as u16).to_ne_bytes()) }
+    }
+
+    #[inline]
+    fn with<const N: usize>(&self, location: u32, bytes: [u8; N]) -> u32 {
+        let value = if N == 1 { u32::from(bytes[0]) } else { u32::from(u16::from_ne_bytes(array(&bytes))) };
+        (location & !self.mask) | (value << self.shift)
+    }
 }
 
 impl<'s> Words<'s> {
     /// # Safety
     ///
     /// W1.
+    #[inline]
     pub(super) unsafe fn new(data: NonNull<u8>, len: usize, max: usize) -> Words<'s> {
         debug_assert!(data.addr().get().is_multiple_of(4) && len <= max);
-        Words { data, len, tail: max & !3, store: PhantomData }
+        Words { data, len, tail: max & !3, halves: max & !1, store: PhantomData }
     }
 
     #[inline]
@@ -63,13 +111,6 @@ impl<'s> Words<'s> {
         unsafe { self.data.add(at).cast().as_ref() }
     }
 
-    #[inline]
-    fn tail_byte(self, at: usize) -> &'s AtomicU8 {
-        debug_assert!(at >= self.tail && at < self.len);
-        // SAFETY: inside of the bytes, behind the whole words (W1).
-        unsafe { self.data.add(at).cast().as_ref() }
-    }
-
     /// The word of an element of four bytes, to operate on atomically.
     #[inline]
     pub(crate) fn atomic_word(self, at: usize) -> &'s AtomicU32 {
@@ -78,16 +119,23 @@ impl<'s> Words<'s> {
         self.word(at)
     }
 
-    /// The part of a word that is an element of one or two bytes; `None` if it lies behind the last whole word.
+    /// The element of one byte, or of two that are aligned: it lies in one location.
     #[inline]
-    fn part(self, at: usize, bytes: usize) -> Option<Part<'s>> {
-        if at >= self.tail {
-            return None;
-        }
-        let offset = at % 4;
-        debug_assert!(offset + bytes <= 4);
-        let shift = if cfg!(target_endian = "little") { shift_of(offset) } else { shift_of(offset + bytes - 1) };
-        Some(Part { word: self.word(at - offset), shift, mask: ((1_u32 << (bytes * 8)) - 1) << shift })
+    fn part(self, at: usize, bytes: usize) -> Part<'s> {
+        debug_assert!(at.is_multiple_of(bytes) && bytes <= 2 && at + bytes <= self.len);
+        let (location, width) = if at < self.tail {
+            (Location::Word(self.word(at & !3)), 4)
+        } else if at < self.halves {
+            // SAFETY: behind the whole words, aligned as `data` is to 4 (W1), and both bytes are there.
+            (Location::Half(unsafe { self.data.add(at & !1).cast().as_ref() }), 2)
+        } else {
+            // SAFETY: the last byte (W1).
+            (Location::Byte(unsafe { self.data.add(at).cast().as_ref() }), 1)
+        };
+        let offset = at % width;
+        let lower = if cfg!(target_endian = "little") { offset } else { width - offset - bytes };
+        let shift = lower as u32 * 8;
+        Part { location, shift, mask: ((1_u32 << (bytes * 8)) - 1) << shift }
     }
 
     /// Reads bytes, unordered.
@@ -99,6 +147,9 @@ impl<'s> Words<'s> {
             for (word, part) in bytes.chunks_exact_mut(4).enumerate() {
                 part.copy_from_slice(&self.word(at + word * 4).load(Ordering::Relaxed).to_ne_bytes());
             }
+        } else if N <= 2 && at.is_multiple_of(N) {
+            let part = self.part(at, N);
+            bytes = part.of(part.location.load());
         } else {
             self.copy_to(at, &mut bytes);
         }
@@ -114,6 +165,9 @@ impl<'s> Words<'s> {
                 let value = u32::from_ne_bytes([part[0], part[1], part[2], part[3]]);
                 self.word(at + word * 4).store(value, Ordering::Relaxed);
             }
+        } else if N <= 2 && at.is_multiple_of(N) {
+            let part = self.part(at, N);
+            part.location.update(Ordering::Relaxed, |old| Some(part.with(old, bytes)));
         } else {
             self.copy_from(at, &bytes);
         }
@@ -129,40 +183,12 @@ impl<'s> Words<'s> {
     ) -> [u8; N] {
         self.check(at, N);
         assert!(matches!(N, 1 | 2 | 4) && at.is_multiple_of(N), "an element of {N} bytes at {at}");
-        match self.part(at, N.min(2)) {
-            _ if N == 4 => {
-                let new = |word: u32| change(array(&word.to_ne_bytes())).map(|new| u32::from_ne_bytes(array(&new)));
-                let before = self.word(at).fetch_update(Ordering::SeqCst, Ordering::SeqCst, new);
-                array(&before.unwrap_or_else(|word| word).to_ne_bytes())
-            }
-            Some(Part { word, shift, mask }) => {
-                let small = |word: u32| -> [u8; N] {
-                    let value = (word & mask) >> shift;
-                    if N == 1 { array(&(value as u8).to_ne_bytes()) } else { array(&(value as u16).to_ne_bytes()) }
-                };
-                let new = |old: u32| {
-                    let new = change(small(old))?;
-                    let value = if N == 1 { u32::from(new[0]) } else { u32::from(u16::from_ne_bytes(array(&new))) };
-                    Some((old & !mask) | (value << shift))
-                };
-                let before = word.fetch_update(Ordering::SeqCst, Ordering::SeqCst, new);
-                small(before.unwrap_or_else(|word| word))
-            }
-            None => {
-                // An element of two bytes behind the last word is two locations, which the lock keeps together.
-                let _lock = lock_for(self.data.addr().get() + at);
-                let mut before = [0; N];
-                for (byte, at) in before.iter_mut().zip(at..) {
-                    *byte = self.tail_byte(at).load(Ordering::SeqCst);
-                }
-                if let Some(new) = change(before) {
-                    for (byte, at) in new.into_iter().zip(at..) {
-                        self.tail_byte(at).store(byte, Ordering::SeqCst);
-                    }
-                }
-                before
-            }
+        if N == 4 {
+            let new = |word: u32| change(array(&word.to_ne_bytes())).map(|new| u32::from_ne_bytes(array(&new)));
+            return array(&Location::Word(self.word(at)).update(Ordering::SeqCst, new).to_ne_bytes());
         }
+        let part = self.part(at, N);
+        part.of(part.location.update(Ordering::SeqCst, |old| change(part.of(old)).map(|new| part.with(old, new))))
     }
 
     /// Changes an element of eight bytes under its lock, and gives what it was.
@@ -187,34 +213,26 @@ impl<'s> Words<'s> {
     pub(crate) fn copy_to(self, at: usize, to: &mut [u8]) {
         self.check(at, to.len());
         let (head, words) = self.split(at, to.len());
-        for (byte, at) in to[..head].iter_mut().zip(at..) {
-            *byte = self.load_byte(at);
-        }
+        self.copy_to_small(at, &mut to[..head]);
         let mut from = at + head;
         for chunk in to[head..head + words].chunks_exact_mut(4) {
             chunk.copy_from_slice(&self.word(from).load(Ordering::Relaxed).to_ne_bytes());
             from += 4;
         }
-        for (byte, at) in to[head + words..].iter_mut().zip(from..) {
-            *byte = self.load_byte(at);
-        }
+        self.copy_to_small(from, &mut to[head + words..]);
     }
 
     /// Writes a range from `from`.
     pub(crate) fn copy_from(self, at: usize, from: &[u8]) {
         self.check(at, from.len());
         let (head, words) = self.split(at, from.len());
-        for (&byte, at) in from[..head].iter().zip(at..) {
-            self.store_byte(at, byte);
-        }
+        self.copy_from_small(at, &from[..head]);
         let mut to = at + head;
         for chunk in from[head..head + words].chunks_exact(4) {
             self.word(to).store(u32::from_ne_bytes(array(chunk)), Ordering::Relaxed);
             to += 4;
         }
-        for (&byte, at) in from[head + words..].iter().zip(to..) {
-            self.store_byte(at, byte);
-        }
+        self.copy_from_small(to, &from[head + words..]);
     }
 
     /// How many bytes of a range come before its first whole word, and how many its whole words have.
@@ -224,27 +242,29 @@ impl<'s> Words<'s> {
         (head, whole)
     }
 
-    #[inline]
-    fn load_byte(self, at: usize) -> u8 {
-        match self.part(at, 1) {
-            Some(Part { word, shift, .. }) => (word.load(Ordering::Relaxed) >> shift) as u8,
-            None => self.tail_byte(at).load(Ordering::Relaxed),
+    /// Reads what is no whole word: aligned pairs of bytes at once, so that elements of two bytes do not tear.
+    fn copy_to_small(self, mut at: usize, mut to: &mut [u8]) {
+        while !to.is_empty() {
+            let step = if at.is_multiple_of(2) { to.len().min(2) } else { 1 };
+            let (now, rest) = to.split_at_mut(step);
+            match now {
+                [first, second] => [*first, *second] = self.load(at),
+                _ => now.copy_from_slice(&self.load::<1>(at)),
+            }
+            (to, at) = (rest, at + step);
         }
     }
 
-    #[inline]
-    fn store_byte(self, at: usize, byte: u8) {
-        match self.part(at, 1) {
-            Some(Part { word, shift, mask }) => {
-                let value = u32::from(byte) << shift;
-                let mut old = word.load(Ordering::Relaxed);
-                while let Err(now) =
-                    word.compare_exchange_weak(old, (old & !mask) | value, Ordering::Relaxed, Ordering::Relaxed)
-                {
-                    old = now;
-                }
+    /// Writes what is no whole word, in the same way.
+    fn copy_from_small(self, mut at: usize, mut from: &[u8]) {
+        while !from.is_empty() {
+            let step = if at.is_multiple_of(2) { from.len().min(2) } else { 1 };
+            let (now, rest) = from.split_at(step);
+            match *now {
+                [first, second] => self.store(at, [first, second]),
+                _ => self.store(at, [now[0]]),
             }
-            None => self.tail_byte(at).store(byte, Ordering::Relaxed),
+            (from, at) = (rest, at + step);
         }
     }
 }

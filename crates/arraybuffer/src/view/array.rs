@@ -34,6 +34,7 @@ pub(crate) struct Extent {
 
 impl Extent {
     /// Where an element is.
+    #[inline]
     pub(crate) fn at(&self, index: usize) -> usize {
         self.start + (index << self.kind.shift())
     }
@@ -191,6 +192,7 @@ impl TypedArray {
     /// assert_eq!(array.kind(&heap), ElementKind::Int8);
     /// # Ok::<(), tumulus_arraybuffer::Error>(())
     /// ```
+    #[inline]
     pub fn kind(self, heap: &Heap) -> ElementKind {
         heap[self.0].kind
     }
@@ -282,16 +284,21 @@ impl TypedArray {
     }
 
     /// The same, or the error for what is out of bounds.
+    #[inline]
     pub(crate) fn valid_extent(self, heap: &Heap, operation: &'static str) -> Result<Extent, Error> {
-        self.extent(heap).ok_or_else(|| {
-            let view = &heap[self.0];
-            let buffer = &heap[view.buffer];
-            if buffer.is_detached() {
-                return Error::Detached { operation };
-            }
-            let length = (view.end != TRACKING).then(|| view.end - view.start);
-            Error::OutOfBounds { operation, byte_offset: view.start, length, byte_length: buffer.byte_length() }
-        })
+        self.extent(heap).ok_or_else(|| self.out_of_bounds(heap, operation))
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn out_of_bounds(self, heap: &Heap, operation: &'static str) -> Error {
+        let view = &heap[self.0];
+        let buffer = &heap[view.buffer];
+        if buffer.is_detached() {
+            return Error::Detached { operation };
+        }
+        let length = (view.end != TRACKING).then(|| view.end - view.start);
+        Error::OutOfBounds { operation, byte_offset: view.start, length, byte_length: buffer.byte_length() }
     }
 
     /// The same for what is to be written to.
@@ -314,6 +321,15 @@ impl TypedArray {
     /// ```
     #[inline]
     pub fn get(self, heap: &Heap, index: usize) -> Option<Element> {
+        let &ViewObject { buffer, start, end, kind } = &heap[self.0];
+        let Some(bytes) = heap[buffer].plain() else { return self.get_shared(heap, index) };
+        let end = if end == TRACKING { bytes.len() } else { end };
+        // A view that ends beyond the buffer has no elements, those in front of its end included.
+        kind.read(bytes.get(start..end)?, index)
+    }
+
+    #[cold]
+    fn get_shared(self, heap: &Heap, index: usize) -> Option<Element> {
         let extent = self.extent(heap)?;
         (index < extent.length).then(|| load(heap, &extent, index))
     }
@@ -336,8 +352,19 @@ impl TypedArray {
     #[inline]
     pub fn set(self, heap: &mut Heap, index: usize, element: Element) -> Result<bool, Error> {
         let operation = "set";
-        let kind = heap[self.0].kind;
-        let bytes = kind.encode(operation, element)?;
+        let &ViewObject { buffer, start, end, kind } = &heap[self.0];
+        if !kind.takes(element) {
+            return Err(Error::ContentType { operation });
+        }
+        let Some(bytes) = heap.get_mut(buffer).plain_mut() else { return self.set_slow(heap, index, element) };
+        let end = if end == TRACKING { bytes.len() } else { end };
+        Ok(bytes.get_mut(start..end).and_then(|elements| kind.write(element, elements, index)).is_some())
+    }
+
+    /// The same for shared and immutable bytes.
+    #[cold]
+    fn set_slow(self, heap: &mut Heap, index: usize, element: Element) -> Result<bool, Error> {
+        let operation = "set";
         let Some(extent) = self.extent(heap) else { return Ok(false) };
         if heap[extent.buffer].is_immutable {
             return Err(Error::Immutable { operation });
@@ -345,6 +372,7 @@ impl TypedArray {
         if index >= extent.length {
             return Ok(false);
         }
+        let bytes = extent.kind.encode(operation, element)?;
         store(heap, &extent, index, bytes);
         Ok(true)
     }
@@ -369,8 +397,7 @@ impl TypedArray {
             return None;
         }
         // A view that ends beyond the buffer has no elements, those in front of its end included.
-        let elements = bytes.get(start..end)?;
-        T::read(elements.get(index.checked_mul(size_of::<T>())?..)?)
+        T::read(bytes.get(start..end)?, index)
     }
 
     #[cold]
@@ -379,7 +406,7 @@ impl TypedArray {
         if !T::is(extent.kind) || index >= extent.length {
             return None;
         }
-        T::read(&load_bytes(heap, &extent, index))
+        T::read(&load_bytes(heap, &extent, index), 0)
     }
 
     /// Writes an element of a type of Rust's: false if there is no such element, elements are not of that type, or the buffer
@@ -401,9 +428,7 @@ impl TypedArray {
         if !T::is(kind) {
             return false;
         }
-        let Some(elements) = bytes.get_mut(start..end) else { return false };
-        let Some(at) = index.checked_mul(size_of::<T>()) else { return false };
-        elements.get_mut(at..).and_then(|bytes| value.write(bytes)).is_some()
+        bytes.get_mut(start..end).and_then(|elements| value.write(elements, index)).is_some()
     }
 
     #[cold]
@@ -413,7 +438,7 @@ impl TypedArray {
             return false;
         }
         let mut bytes = [0; 8];
-        let written = value.write(&mut bytes);
+        let written = value.write(&mut bytes, 0);
         store(heap, &extent, index, bytes);
         written.is_some()
     }

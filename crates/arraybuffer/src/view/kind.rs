@@ -149,6 +149,51 @@ impl ElementKind {
     }
 }
 
+impl ElementKind {
+    /// An element of these, if there are enough bytes.
+    #[inline]
+    pub(crate) fn read(self, bytes: &[u8], index: usize) -> Option<Element> {
+        match self {
+            ElementKind::Int8 => i8::read(bytes, index).map(Element::from),
+            ElementKind::Uint8 | ElementKind::Uint8Clamped => u8::read(bytes, index).map(Element::from),
+            ElementKind::Int16 => i16::read(bytes, index).map(Element::from),
+            ElementKind::Uint16 => u16::read(bytes, index).map(Element::from),
+            ElementKind::Int32 => i32::read(bytes, index).map(Element::from),
+            ElementKind::Uint32 => u32::read(bytes, index).map(Element::from),
+            ElementKind::Float16 => f16::read(bytes, index).map(Element::from),
+            ElementKind::Float32 => f32::read(bytes, index).map(Element::from),
+            ElementKind::Float64 => f64::read(bytes, index).map(Element::from),
+            ElementKind::BigInt64 => i64::read(bytes, index).map(Element::from),
+            ElementKind::BigUint64 => u64::read(bytes, index).map(Element::from),
+        }
+    }
+
+    /// Whether elements of this kind can be made of this one.
+    #[inline]
+    pub(crate) fn takes(self, element: Element) -> bool {
+        matches!(element, Element::BigInt(_)) == self.is_big_int()
+    }
+
+    /// Writes an element that this kind takes to a place among these, if there are enough bytes.
+    #[inline]
+    pub(crate) fn write(self, element: Element, bytes: &mut [u8], index: usize) -> Option<()> {
+        match element {
+            Element::Number(number) => match self {
+                ElementKind::Int8 | ElementKind::Uint8 => (to_uint32(number) as u8).write(bytes, index),
+                ElementKind::Int16 | ElementKind::Uint16 => (to_uint32(number) as u16).write(bytes, index),
+                ElementKind::Int32 | ElementKind::Uint32 => to_uint32(number).write(bytes, index),
+                ElementKind::Uint8Clamped => clamp(number).write(bytes, index),
+                ElementKind::Float16 => to_float16(number).write(bytes, index),
+                ElementKind::Float32 => (number as f32).write(bytes, index),
+                ElementKind::Float64 => number.write(bytes, index),
+                ElementKind::BigInt64 | ElementKind::BigUint64 => None,
+            },
+            #[allow(clippy::cast_sign_loss, reason = "modular")]
+            Element::BigInt(integer) => (integer as u64).write(bytes, index),
+        }
+    }
+}
+
 /// The lowest `size` bytes of a number, in this machine's order, at the front.
 #[inline]
 fn low_bytes_first(bits: u64, size: usize) -> [u8; 8] {
@@ -271,13 +316,13 @@ macro_rules! natives {
             }
 
             #[inline(always)]
-            fn read(bytes: &[u8]) -> Option<$type> {
-                bytes.first_chunk().map(|bytes| <$type>::from_ne_bytes(*bytes))
+            fn read(bytes: &[u8], index: usize) -> Option<$type> {
+                bytes.as_chunks().0.get(index).map(|bytes| <$type>::from_ne_bytes(*bytes))
             }
 
             #[inline(always)]
-            fn write(self, bytes: &mut [u8]) -> Option<()> {
-                *bytes.first_chunk_mut()? = self.to_ne_bytes();
+            fn write(self, bytes: &mut [u8], index: usize) -> Option<()> {
+                *bytes.as_chunks_mut().0.get_mut(index)? = self.to_ne_bytes();
                 Some(())
             }
         }
@@ -300,10 +345,10 @@ pub trait Native: Pod + Copy + PartialEq + Into<Element> + 'static {
     fn is(kind: ElementKind) -> bool;
 
     #[doc(hidden)]
-    fn read(bytes: &[u8]) -> Option<Self>;
+    fn read(bytes: &[u8], index: usize) -> Option<Self>;
 
     #[doc(hidden)]
-    fn write(self, bytes: &mut [u8]) -> Option<()>;
+    fn write(self, bytes: &mut [u8], index: usize) -> Option<()>;
 }
 
 natives! {

@@ -376,13 +376,14 @@ fn push_chunk(bytes: &mut Vec<u8>, chunk: u32, digits: usize) {
 
 /// The language's `FromHex`.
 fn decode_hex(text: &str, most: usize) -> Decoded {
-    let text = text.as_bytes();
     let mut decoded = Decoded::default();
     // Characters are counted as the language does, in units of UTF-16, of which only ASCII can be right.
-    if text.is_ascii() && !text.len().is_multiple_of(2) {
-        decoded.problem = Some(("an odd number of digits", text.len()));
+    let units = if text.is_ascii() { text.len() } else { text.encode_utf16().count() };
+    if !units.is_multiple_of(2) {
+        decoded.problem = Some(("an odd number of digits", units));
         return decoded;
     }
+    let text = text.as_bytes();
     let digit = |char: u8| char::from(char).to_digit(16);
     for pair in text.chunks(2).take(most) {
         let &[high, low] = pair else { break };
@@ -440,5 +441,7 @@ mod tests {
         assert_eq!(decode_hex("00xy", 9).bytes, [0]);
         assert_eq!(decode_hex("00xy", 1).problem, None);
         assert!(decode_hex("é0", 9).problem.is_some());
+        assert_eq!(decode_hex("00é", 1).problem, Some(("an odd number of digits", 3)));
+        assert_eq!(decode_hex("00é0", 1), Decoded { bytes: vec![0], read: 2, problem: None });
     }
 }

@@ -64,7 +64,7 @@ impl Heap {
                     (false, true) => Stage::Pruning,
                     (false, false) => Stage::Sweeping,
                 };
-                let pace = self.schedule.pace(cycle, stage, now, self.accounts.last_slice);
+                let pace = self.schedule.pace(cycle, stage, now, self.young_bytes(), self.accounts.last_slice);
                 let (step, hurry) = match pace {
                     Pace::Step { bytes, times } => (bytes, Some(times)),
                     Pace::AtOnce => (0, None),

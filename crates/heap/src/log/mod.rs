@@ -22,7 +22,7 @@ use std::time::Instant;
 /// let mut heap = Heap::new();
 /// heap.log_to(LogFormat::TraceGc, std::io::stderr());
 /// heap.collect(&());
-/// // [4711]        0 ms: Mark-Sweep 0.0 (0.0) -> 0.0 (0.0) MB, 0.01 / 0.01 ms  (average mu = 0.985, current mu = 0.970) ..
+/// // [10894]        3 ms: Mark-Sweep 0.3 (0.3) -> 0.0 (0.3) MB, 0.06 / 0.06 ms (in 1 steps, walltime since start ...
 /// ```
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]

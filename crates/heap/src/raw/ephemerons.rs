@@ -26,9 +26,9 @@ use crate::trace::{Sink, Tracer};
 /// What it costs to look at an entry, beside the way to the bits of its key.
 const ENTRY_COST: u64 = 3;
 /// What it costs to note an entry that waits.
-const WAIT_COST: u64 = 16;
+const WAIT_COST: u64 = 8;
 /// What it costs to look at an entry that was released.
-const RELEASE_COST: u64 = 8;
+const RELEASE_COST: u64 = 6;
 
 /// A marker that looks for entries that wait for what it marks.
 pub(crate) struct Watcher<'h> {

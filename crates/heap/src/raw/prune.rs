@@ -12,6 +12,7 @@ use super::cycle::{Phase, Stop};
 use super::handle::{AnyGc, Handle};
 use super::layout::page_of;
 use super::mark::cell;
+use super::reclaim::Sweeping;
 use super::store::Store;
 use super::sweep::forget_panic;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -26,9 +27,9 @@ pub(super) struct Pruning {
 }
 
 /// What it costs to look at a wait.
-const WAIT_COST: u64 = 4;
+const WAIT_COST: u64 = 2;
 /// What it costs to prune an entry.
-const ENTRY_COST: u64 = 16;
+const ENTRY_COST: u64 = 10;
 
 impl Store {
     /// Prunes until all dead entries are gone, or the credit is used up.
@@ -53,6 +54,15 @@ impl Store {
             pruning.page += 1;
         }
         Stop::Idle
+    }
+
+    /// Prunes all dead entries, if that is not done yet.
+    pub(crate) fn finish_pruning(&mut self) {
+        if let Phase::Sweeping(mut sweeping) = std::mem::take(&mut self.phase) {
+            self.phase = Phase::Sweeping(Sweeping::default());
+            self.prune(&mut sweeping.pruning, &mut { u64::MAX });
+            self.phase = Phase::Sweeping(sweeping);
+        }
     }
 
     /// Whether entries wait to be pruned.

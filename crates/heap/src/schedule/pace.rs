@@ -3,7 +3,8 @@
 //! A slice has the pause budget and comes every so many bytes, so that the work is done when the heap has grown to its
 //! bound. When the program allocates much for what there is to mark, the bytes between two slices become fewer; when they
 //! would be too few, the slices become larger instead, a few times the budget. When the heap outgrows its bound by as much
-//! again, which takes a program with few safepoints, and near the limit, the collection is completed at once.
+//! again, which takes a program with few safepoints, and near the limit, the collection is completed at once. So is a minor
+//! one that frees less than the program allocates.
 //!
 //! Little and often is also what lets marking end: what the program writes to between two slices is looked at again, and
 //! that has to be less than what a slice looks at.
@@ -62,12 +63,23 @@ impl Schedule {
         u32::try_from(excess / share).unwrap_or(u32::MAX).saturating_add(1)
     }
 
+    /// Whether a minor collection frees what was young more slowly than the program fills the next nursery. Each would have
+    /// more to do than the one before, as no full one can begin.
+    fn falls_behind(&self, cycle: &Cycle, stage: Stage, young_bytes: u64) -> bool {
+        if cycle.extent == Extent::Full || stage == Stage::Marking {
+            return false;
+        }
+        let were_young = cycle.young_bytes + (cycle.allocated_when_marked - cycle.allocated_before);
+        young_bytes >= (were_young / 2).max(self.nursery_bytes as u64)
+    }
+
     /// When the next slice of the collection that is under way is due, and how large it is, by what the last one did.
-    pub(crate) fn pace(&self, cycle: &Cycle, stage: Stage, now: Fullness, last: Slice) -> Pace {
-        let near_limit = now.in_use >= self.end_by_in_use && cycle.extent == Extent::Full;
+    /// So many bytes were allocated since the last sweep began.
+    pub(crate) fn pace(&self, cycle: &Cycle, stage: Stage, now: Fullness, young_bytes: u64, last: Slice) -> Pace {
         // A minor one would not make room.
-        let has_outgrown = cycle.extent == Extent::Full && now.used >= self.end_by.saturating_add(self.room);
-        if near_limit || has_outgrown {
+        let near_limit = now.in_use >= self.end_by_in_use && cycle.extent == Extent::Full;
+        let has_outgrown = now.used >= self.end_by.saturating_add(self.room);
+        if near_limit || has_outgrown || self.falls_behind(cycle, stage, young_bytes) {
             return Pace::AtOnce;
         }
         match (stage, cycle.extent) {
@@ -100,7 +112,7 @@ mod tests {
     fn follow(schedule: &Schedule, from: usize, work: u64) -> Result<usize, Pace> {
         let (mut used, mut done) = (from, 0);
         while done < work {
-            match schedule.pace(&cycle(work, done), Stage::Marking, fullness(used), Slice::default()) {
+            match schedule.pace(&cycle(work, done), Stage::Marking, fullness(used), 0, Slice::default()) {
                 Pace::Step { bytes, times: 1 } => used += bytes,
                 pace => return Err(pace),
             }
@@ -135,7 +147,7 @@ mod tests {
         schedule.live = 60 * MIB;
         schedule.plan(fullness(60 * MIB));
         let pace = |schedule: &Schedule, used, cycle: Cycle| {
-            schedule.pace(&cycle, Stage::Marking, fullness(used), Slice::default())
+            schedule.pace(&cycle, Stage::Marking, fullness(used), 0, Slice::default())
         };
         schedule.begun(fullness(64 * MIB));
         assert_eq!(pace(&schedule, 65 * MIB, cycle(2_000_000, 0)), Pace::Step { bytes: 8 << 10, times: 1 });
@@ -155,12 +167,39 @@ mod tests {
     fn sweeping_keeps_ahead_of_the_program() {
         let schedule = planned(fullness(60 * MIB));
         let pace = |swept_bytes| {
-            schedule.pace(&cycle(0, 0), Stage::Sweeping, fullness(61 * MIB), Slice { work: PAUSE_UNITS, swept_bytes })
+            schedule.pace(
+                &cycle(0, 0),
+                Stage::Sweeping,
+                fullness(61 * MIB),
+                0,
+                Slice { work: PAUSE_UNITS, swept_bytes },
+            )
         };
         assert_eq!(pace(10 << 20), Pace::Step { bytes: CALM_STEP_BYTES, times: 1 });
         assert_eq!(pace(40 << 10), Pace::Step { bytes: 10 << 10, times: 1 });
         assert_eq!(pace(16 << 10), Pace::Step { bytes: LEAST_STEP_BYTES, times: 2 });
         assert_eq!(pace(1 << 10), Pace::Step { bytes: LEAST_STEP_BYTES, times: 3 });
+    }
+
+    #[test]
+    fn a_minor_one_that_falls_behind_is_completed_at_once() {
+        let schedule = planned(fullness(60 * MIB));
+        let minor = |were_young: usize| Cycle {
+            extent: Extent::Young,
+            young_bytes: were_young as u64 - 1000,
+            allocated_before: 5000,
+            allocated_when_marked: 6000,
+            ..cycle(0, 0)
+        };
+        let is_at_once = |cycle: Cycle, stage, young: usize| {
+            schedule.pace(&cycle, stage, fullness(70 * MIB), young as u64, Slice::default()) == Pace::AtOnce
+        };
+        for stage in [Stage::Pruning, Stage::Sweeping] {
+            assert!(!is_at_once(minor(MIB), stage, MIB - 1) && is_at_once(minor(MIB), stage, MIB));
+            assert!(!is_at_once(minor(8 * MIB), stage, 4 * MIB - 1) && is_at_once(minor(8 * MIB), stage, 4 * MIB));
+            assert!(!is_at_once(cycle(0, 0), stage, 9 * MIB));
+        }
+        assert!(!is_at_once(minor(MIB), Stage::Marking, MIB));
     }
 
     #[test]
@@ -170,7 +209,7 @@ mod tests {
         assert_eq!(schedule.due(at(8 * MIB), 0), None);
         assert_eq!(schedule.due(at(12 * MIB), 0).map(|(extent, _)| extent), Some(Extent::Full));
         schedule.begun(at(12 * MIB));
-        assert_ne!(schedule.pace(&cycle(1000, 0), Stage::Marking, at(13 * MIB), Slice::default()), Pace::AtOnce);
-        assert_eq!(schedule.pace(&cycle(1000, 0), Stage::Marking, at(18 * MIB), Slice::default()), Pace::AtOnce);
+        assert_ne!(schedule.pace(&cycle(1000, 0), Stage::Marking, at(13 * MIB), 0, Slice::default()), Pace::AtOnce);
+        assert_eq!(schedule.pace(&cycle(1000, 0), Stage::Marking, at(18 * MIB), 0, Slice::default()), Pace::AtOnce);
     }
 }

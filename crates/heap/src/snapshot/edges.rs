@@ -189,10 +189,10 @@ impl Take for Count {
 /// Where the nodes and the strings of a kind begin in the file.
 #[derive(Copy, Clone, Debug)]
 pub(super) struct Places {
-    pub(super) first_object: u32,
-    pub(super) first_native: u32,
-    pub(super) first_ephemeron_name: u32,
-    pub(super) first_shared_name: u32,
+    pub(super) objects: u32,
+    pub(super) natives: u32,
+    pub(super) ephemeron_names: u32,
+    pub(super) shared_names: u32,
 }
 
 /// Fields of a node.
@@ -219,8 +219,8 @@ impl<W: Write> Put<'_, W> {
 
     /// Writes the edge of an ephemeron, from its key or from its table.
     pub(super) fn put_ephemeron(&mut self, ephemeron: &Ephemeron) {
-        let name = self.places.first_ephemeron_name + ephemeron.number;
-        self.put(EdgeType::Internal, name, self.places.first_object + ephemeron.value);
+        let name = self.places.ephemeron_names + ephemeron.number;
+        self.put(EdgeType::Internal, name, self.places.objects + ephemeron.value);
     }
 }
 
@@ -229,11 +229,11 @@ impl<W: Write> Take for Put<'_, W> {
         let name_or_index = match path.steps() {
             [] if edge == EdgeType::Element => 0,
             [Step::Index(index)] if edge == EdgeType::Element => *index,
-            _ => self.places.first_shared_name + self.names.of_path(path, &mut self.key),
+            _ => self.places.shared_names + self.names.of_path(path, &mut self.key),
         };
         let to = match to {
-            NodePlace::Object(rank) => self.places.first_object + rank,
-            NodePlace::Native(place) => self.places.first_native + place,
+            NodePlace::Object(rank) => self.places.objects + rank,
+            NodePlace::Native(place) => self.places.natives + place,
         };
         self.put(edge, name_or_index, to);
     }

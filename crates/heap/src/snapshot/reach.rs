@@ -94,7 +94,9 @@ impl<'s> Search<'s> {
         if !self.waiting.is_empty()
             && let Some(values) = self.waiting.remove(&index)
         {
-            values.into_iter().for_each(|value| self.reach(value));
+            for value in values {
+                self.reach(value);
+            }
         }
         self.is_named = false;
         let store = self.store;

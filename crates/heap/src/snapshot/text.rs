@@ -84,12 +84,10 @@ impl<W: Write> Text<W> {
 
     /// Writes what is left.
     pub(super) fn finish(mut self) -> io::Result<()> {
-        match self.error {
-            Some(error) => Err(error),
-            None => {
-                self.writer.write_all(&self.buffer)?;
-                self.writer.flush()
-            }
+        if let Some(error) = self.error {
+            return Err(error);
         }
+        self.writer.write_all(&self.buffer)?;
+        self.writer.flush()
     }
 }

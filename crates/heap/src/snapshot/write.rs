@@ -100,12 +100,12 @@ fn write_reached<R: Trace + ?Sized>(
     let edges = count.edges + by_key.len() as u64;
     let (objects, natives) = (reached.census.len(), reached.natives.len() as u32);
     // The first string means nothing. Names of objects come before those that are shared.
-    let first_ephemeron_name = 1 + reached.names + natives;
+    let ephemeron_names = 1 + reached.names + natives;
     let places = Places {
-        first_object: BEFORE_OBJECTS,
-        first_native: BEFORE_OBJECTS + objects,
-        first_ephemeron_name,
-        first_shared_name: first_ephemeron_name + by_key.len() as u32,
+        objects: BEFORE_OBJECTS,
+        natives: BEFORE_OBJECTS + objects,
+        ephemeron_names,
+        shared_names: ephemeron_names + by_key.len() as u32,
     };
     let nodes = u64::from(BEFORE_OBJECTS + objects + natives);
     let source = Source { store, roots, reached, ids, by_key, places };
@@ -120,7 +120,7 @@ fn write_reached<R: Trace + ?Sized>(
     let strings = source.write_strings(&mut text, &names, &named_types);
     text.raw("]}\n");
     text.finish()?;
-    if written != edges || strings != places.first_shared_name {
+    if written != edges || strings != places.shared_names {
         return Err(io::Error::new(
             io::ErrorKind::InvalidData,
             "a `describe` of the program's says something else each time",
@@ -149,7 +149,7 @@ impl<R: Trace + ?Sized> Source<'_, R> {
     /// Writes all nodes, and says how large they are together, and which types name their objects.
     fn write_nodes<W: Write>(&self, text: &mut Text<W>, names: &mut Names) -> (u64, HashSet<TypeId>) {
         let mut named_types = HashSet::new();
-        let shared = |names: &mut Names, name: &str| u64::from(self.places.first_shared_name + names.of_text(name));
+        let shared = |names: &mut Names, name: &str| u64::from(self.places.shared_names + names.of_text(name));
         let mut walk = Walk::new(self.store, self.reached, Count::default());
 
         // The root leads to the groups by way of another node, and has shortcuts to what the program has passed.

@@ -153,11 +153,13 @@ pub(crate) trait Describe {
 pub struct Describer<'d> {
     sink: &'d mut dyn Describe,
     path: Path,
+    /// How many wrappers without names the value is in.
+    wrappers: u32,
 }
 
 impl<'d> Describer<'d> {
     pub(crate) fn new(sink: &'d mut dyn Describe) -> Describer<'d> {
-        Describer { sink, path: Path::new() }
+        Describer { sink, path: Path::new(), wrappers: 0 }
     }
 
     #[inline]
@@ -165,6 +167,19 @@ impl<'d> Describer<'d> {
         self.path.push(step);
         value.describe(self);
         self.path.depth -= 1;
+    }
+
+    /// Whether what is being described is the object itself, and not in another value.
+    fn is_the_object(&self) -> bool {
+        self.path.depth == 0 && self.wrappers == 0
+    }
+
+    /// Describes the one value of a wrapper, whose edges have the names that they have there. For the derive.
+    #[doc(hidden)]
+    pub fn wrapped<T: Trace + ?Sized>(&mut self, value: &T) {
+        self.wrappers += 1;
+        value.describe(self);
+        self.wrappers -= 1;
     }
 
     /// Describes a field: the edges in it have its name.
@@ -299,7 +314,7 @@ impl<'d> Describer<'d> {
     /// ```
     #[inline]
     pub fn kind(&mut self, kind: NodeKind) {
-        if self.path.depth == 0 {
+        if self.is_the_object() {
             self.sink.kind(kind);
         }
     }
@@ -320,7 +335,7 @@ impl<'d> Describer<'d> {
     /// ```
     #[inline]
     pub fn name(&mut self, name: &str) {
-        if self.path.depth == 0 {
+        if self.is_the_object() {
             self.sink.name(name);
         }
     }

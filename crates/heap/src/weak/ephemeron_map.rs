@@ -250,7 +250,7 @@ impl<K: WeakKey, V: Trace + 'static> Gc<EphemeronMap<K, V>> {
     /// ```
     #[track_caller]
     pub fn capacity(self, heap: &Heap) -> usize {
-        heap.get(self).table.capacity(heap)
+        heap.get(self).table.capacity()
     }
 
     /// Moves the entries to a place that is as large as they need, if that is smaller. A map that has become much emptier does

@@ -8,7 +8,7 @@
 //! | [`FinalizationRegistry`] | values that are handed out when an object has died | `registry.rs` |
 //! | [`Heap::on_death`](crate::Heap::on_death) | the same for numbers, without an object of its own | `deaths.rs` |
 //!
-//! All of it is in terms of tables in the heap, `table.rs` and `watched.rs`, which are slices whose elements tell the collector
+//! All of it is in terms of tables in the heap, `table.rs` (on `row.rs`) and `watched.rs`, which are slices whose elements tell the collector
 //! of a key. How that marks them is in `raw/ephemerons.rs`, and how what has died leaves them in `raw/prune.rs`. None of
 //! these files contains unsafe code, and none of the program's code runs in a collection on their behalf, but for the
 //! `Trace` and the `Drop` of the values in them.
@@ -19,6 +19,7 @@ mod handle;
 mod kept;
 mod key;
 mod registry;
+mod row;
 mod table;
 mod watched;
 mod weak_set;

@@ -272,6 +272,7 @@ impl<H: Trace + 'static> Gc<FinalizationRegistry<H>> {
         let watched = heap.try_alloc_slice_with(room, |_| Watched::default())?;
         let held = heap.try_alloc_slice_with(room, |_| None)?;
         if let Some(old) = old {
+            enqueue_dead(heap, old.watched);
             // The new slices are looked at as a whole before the next collection ends, and the old ones are garbage.
             if let Ok([from, to]) = heap.store.get_disjoint_mut([old.watched, watched]) {
                 to[..len].copy_from_slice(from);
@@ -347,7 +348,8 @@ impl<H: Trace + 'static> Gc<FinalizationRegistry<H>> {
     pub fn take_dead(self, heap: &mut Heap) -> Option<H> {
         let records = heap.get(self).records?;
         while watched::has_due(heap.get(records.watched)) {
-            let (at, state) = watched::dequeue(heap.slice_mut(records.watched, ..))?;
+            // The collector need not know, as what is due has no target any more. It would look at the whole slab each time.
+            let (at, state) = watched::dequeue(heap.store.get_mut(records.watched)?)?;
             let held = heap.slice_mut(records.held, at..=at)[0].take();
             if let Some(token) = held.as_ref().and_then(|held| held.token) {
                 self.unlink(heap, records, at, token);
@@ -404,6 +406,20 @@ impl<H: Trace + 'static> Gc<FinalizationRegistry<H>> {
     }
 }
 
+/// Makes the records due whose targets have been found dead, and which the collection that found it has not come to yet.
+/// It looks for them where they were, and would not know them where they go.
+fn enqueue_dead(heap: &mut Heap, watched: Gc<[Watched]>) {
+    if !heap.store.is_pruning() {
+        return;
+    }
+    for at in 0..heap.get(watched).len() {
+        let is_dead = heap.get(watched)[at].target().is_some_and(|target| !heap.contains(target));
+        if is_dead && let Some(records) = heap.store.get_mut(watched) {
+            Watched::prune(records, at, &|_| true);
+        }
+    }
+}
+
 /// Changes a record.
 fn set(heap: &mut Heap, watched: Gc<[Watched]>, at: u32, change: impl FnOnce(&mut Watched)) {
     let at = at as usize;
@@ -437,5 +453,28 @@ impl<H: Trace + 'static> Trace for FinalizationRegistry<H> {
 impl<H: Trace + 'static> fmt::Debug for FinalizationRegistry<H> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("FinalizationRegistry").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Zeal;
+
+    #[test]
+    fn taking_one_has_the_collector_look_at_one_record_and_not_at_the_slab() {
+        let mut heap = Heap::builder().zeal(Zeal::none()).build();
+        let registry = heap.alloc(FinalizationRegistry::new());
+        let targets = 5000;
+        for n in 0..targets {
+            let target = heap.alloc(n);
+            registry.register(&mut heap, target, n, None).unwrap();
+        }
+        heap.collect(&registry);
+        assert_eq!(heap.store.remembered_objects(), 0);
+        assert!(registry.take_dead(&mut heap).is_some());
+        // The registry, and a card of each slab.
+        assert!(heap.store.remembered_objects() <= 3);
+        assert_eq!(std::iter::from_fn(|| registry.take_dead(&mut heap)).count(), targets - 1);
     }
 }

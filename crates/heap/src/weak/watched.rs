@@ -115,6 +115,11 @@ impl Watched {
         *self = Watched { next: free, ..Watched::default() };
     }
 
+    /// Whose death it waits for.
+    pub(super) fn target(&self) -> Option<AnyGc> {
+        self.target
+    }
+
     /// What has become of it.
     pub(super) fn state(&self) -> State {
         self.state

@@ -1,0 +1,170 @@
+//! Each allocation of a fallible function is refused in turn, once and with all that follow: the function gives an error or does
+//! without, the heap is in order, and nothing is leaked. An abort would end this program.
+
+use std::sync::Arc;
+use tumulus_arraybuffer::{
+    ArrayBuffer, BackingStore, DataView, DetachKey, ElementKind, Layout, LinearMemory, SharedArrayBuffer,
+    SystemAllocator, TypedArray,
+};
+use tumulus_heap::{EphemeronMap, Gc, Heap, WeakSet, Zeal};
+use tumulus_testing::assert_external_bytes;
+use tumulus_testing::faults::{FailingAllocator, Refuse, for_each_allocation, refuse};
+
+#[global_allocator]
+static ALLOCATOR: FailingAllocator = FailingAllocator::new();
+
+fn heap() -> Heap {
+    Heap::builder().zeal(Zeal::none()).try_build().expect("a heap")
+}
+
+/// Runs `body` with a new heap for each of its allocations, and prints how many these are.
+#[track_caller]
+fn each(name: &str, mut body: impl FnMut(&mut Heap) -> Result<(), Failed>) {
+    let mut succeeded = 0;
+    let count = for_each_allocation(|which| {
+        let mut heap = heap();
+        let outcome = refuse(which, || body(&mut heap).is_ok());
+        succeeded += u64::from(outcome.result);
+        assert!(outcome.result || outcome.refused > 0, "{name}: failed for another reason");
+        heap.verify().unwrap_or_else(|error| panic!("{name}, {which:?}: {error}"));
+        heap.collect(&());
+        heap.verify().unwrap_or_else(|error| panic!("{name}, {which:?}, after a collection: {error}"));
+        assert_external_bytes(&heap, 0);
+        outcome
+    });
+    println!("{name}: {count} allocations, of which each was refused");
+    assert!(succeeded >= 2, "{name}: it never succeeds");
+}
+
+/// That it was an error; which one is not looked at while nothing can be allocated.
+struct Failed;
+
+fn tried<T, E>(result: Result<T, E>) -> Result<T, Failed> {
+    result.map_err(|_| Failed)
+}
+
+#[test]
+fn a_count_is_exact() {
+    let outcome = refuse(Refuse::Nothing, || (Box::new(1_u8), Vec::<u8>::with_capacity(10)));
+    assert_eq!((outcome.allocations, outcome.refused), (2, 0));
+    let outcome = refuse(Refuse::From(2), || {
+        let mut lists: [Vec<u8>; 4] = Default::default();
+        lists.each_mut().map(|list| list.try_reserve_exact(10).is_ok())
+    });
+    assert_eq!((outcome.result, outcome.refused), ([true, false, false, false], 3));
+    let outcome = refuse(Refuse::Once(2), || {
+        let mut lists: [Vec<u8>; 4] = Default::default();
+        lists.each_mut().map(|list| list.try_reserve_exact(10).is_ok())
+    });
+    assert_eq!((outcome.result, outcome.refused), ([true, false, true, true], 1));
+    // Other threads are not concerned, and this one is not any more.
+    let outcome = refuse(Refuse::From(1), || ());
+    assert_eq!(outcome.allocations, 0);
+    assert_eq!(vec![1; 100].len(), 100);
+}
+
+#[test]
+fn objects() {
+    each("alloc", |heap| tried(heap.try_alloc([7_u64; 3])).map(drop));
+    each("alloc, large", |heap| tried(heap.try_alloc([7_u64; 3000])).map(drop));
+    each("alloc_slice", |heap| tried(heap.try_alloc_slice(&[1_u8; 10_000])).map(drop));
+    each("alloc_str", |heap| tried(heap.try_alloc_str("mound")).map(drop));
+}
+
+#[test]
+fn roots() {
+    each("root", |heap| {
+        let gc: Gc<u64> = tried(heap.try_alloc(7))?;
+        tried(heap.try_root(gc)).map(drop)
+    });
+}
+
+#[test]
+fn weak_tables() {
+    each("on_death", |heap| {
+        let gc = tried(heap.try_alloc(1_u8))?;
+        tried(heap.try_on_death(gc, 3))
+    });
+    each("EphemeronMap::try_insert", |heap| {
+        let key = tried(heap.try_alloc(1_u8))?;
+        let map = tried(heap.try_alloc(EphemeronMap::<Gc<u8>, u32>::new()))?;
+        tried(map.try_insert(heap, key, 3)).map(drop)
+    });
+    each("WeakSet::try_insert", |heap| {
+        let key = tried(heap.try_alloc(1_u8))?;
+        let set = tried(heap.try_alloc(WeakSet::<Gc<u8>>::new()))?;
+        tried(set.try_insert(heap, key)).map(drop)
+    });
+}
+
+/// Makes and releases stores, so that this thread has room for their records: tables of records grow by allocations that cannot
+/// be refused.
+fn make_room_for_stores() {
+    let stores: Vec<_> =
+        (0..100).map(|_| (BackingStore::new(100).unwrap(), BackingStore::new(1 << 20).unwrap())).collect();
+    drop(stores);
+}
+
+#[test]
+#[ignore = "aborts: the tables of records of stores grow by allocations that cannot be refused"]
+fn the_first_store() {
+    each("the first store", |heap| tried(ArrayBuffer::new(heap, 100)).map(drop));
+}
+
+#[test]
+fn buffers() {
+    make_room_for_stores();
+    each("ArrayBuffer::new", |heap| tried(ArrayBuffer::new(heap, 100)).map(drop));
+    each("ArrayBuffer::new, large", |heap| tried(ArrayBuffer::new(heap, 1 << 20)).map(drop));
+    each("ArrayBuffer::new, resizable", |heap| {
+        let buffer = tried(ArrayBuffer::new(heap, Layout::new(10).max(1 << 20)))?;
+        tried(buffer.resize(heap, 1 << 19))
+    });
+    each("SharedArrayBuffer::new", |heap| tried(SharedArrayBuffer::new(heap, 100)).map(drop));
+}
+
+#[test]
+fn what_is_done_with_buffers() {
+    make_room_for_stores();
+    each("slice", |heap| {
+        let buffer = tried(ArrayBuffer::new(heap, 100))?;
+        tried(buffer.slice(heap, 10.0, Some(50.0))).map(drop)
+    });
+    each("transfer", |heap| {
+        let buffer = tried(ArrayBuffer::new(heap, 100))?;
+        tried(buffer.transfer(heap, Some(200))).map(drop)
+    });
+    each("TypedArray::new", |heap| {
+        let buffer = tried(ArrayBuffer::new(heap, 100))?;
+        tried(TypedArray::new(heap, ElementKind::Float32, buffer, 0, None)).map(drop)
+    });
+    each("DataView::new", |heap| {
+        let buffer = tried(ArrayBuffer::new(heap, 100))?;
+        tried(DataView::new(heap, buffer, 0, None)).map(drop)
+    });
+    each("detach", |heap| {
+        let buffer = tried(ArrayBuffer::new(heap, 100))?;
+        tried(buffer.detach(heap, DetachKey::Undefined))
+    });
+}
+
+#[test]
+#[ignore = "aborts: the key of a linear memory's buffer is in a box"]
+fn linear_memories() {
+    make_room_for_stores();
+    each("LinearMemory", |heap| {
+        let mut memory = tried(LinearMemory::new(heap, 1, Some(3)))?;
+        tried(memory.grow(heap, 1)).map(drop)
+    });
+}
+
+#[test]
+#[ignore = "aborts: the deleter of such a store is in a box"]
+fn stores_with_an_allocator() {
+    make_room_for_stores();
+    let allocator = Arc::new(SystemAllocator);
+    each("with_allocator", |heap| {
+        let layout = Layout::new(100).allocator(&allocator);
+        tried(ArrayBuffer::new(heap, layout)).map(drop)
+    });
+}
