@@ -16,6 +16,7 @@ const FUEL: usize = 4096;
 
 #[derive(Copy, Clone, Collect)]
 #[collect(no_drop)]
+#[repr(u64)]
 enum Value<'gc> {
     Nil,
     Bool(bool),

@@ -10,6 +10,7 @@ use tumulus_examples::lisp::table::{hash_bits, hash_text};
 
 #[derive(Clone, Debug)]
 #[allow(dead_code, reason = "no program looks into a symbol")]
+#[repr(u64)]
 enum Value {
     Nil,
     Bool(bool),

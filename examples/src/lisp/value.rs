@@ -6,8 +6,10 @@ use super::table::Table;
 use std::fmt::Write;
 use tumulus_heap::{AllocError, AnyGc, EphemeronMap, Gc, Heap, Trace};
 
-/// A value of the guest's: 16 bytes, and copied freely.
+/// A value of the guest's: 16 bytes, and copied freely. Its tag takes a word: a smaller one makes the compiler copy values in
+/// pieces, and the processor waits when it reads the whole.
 #[derive(Copy, Clone, Debug, PartialEq, Trace)]
+#[repr(u64)]
 pub enum Value {
     /// The empty list, and what has no other value.
     Nil,

@@ -4,8 +4,10 @@ use super::natives::Native;
 use std::fmt::Write;
 use tumulus_heap::{AllocError, Gc, Heap, Trace};
 
-/// A value of the guest's.
+/// A value of the guest's. Its tag takes a word: a smaller one makes the compiler copy values in pieces, and the processor
+/// waits when it reads the whole.
 #[derive(Copy, Clone, Debug, PartialEq, Trace)]
+#[repr(u64)]
 pub enum Value {
     /// `nil`.
     Nil,
