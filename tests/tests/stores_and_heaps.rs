@@ -71,13 +71,13 @@ fn heaps_on_threads_share_a_store_and_the_last_one_frees_it() {
     let threads = 4;
     let shared = BackingStore::shared(64).unwrap();
     let id = shared.id();
-    let begin = Arc::new(Barrier::new(threads));
+    let meet = Arc::new(Barrier::new(threads));
     let workers: Vec<_> = (0..threads)
         .map(|n| {
-            let (store, begin) = (shared.clone(), Arc::clone(&begin));
+            let (store, meet) = (shared.clone(), Arc::clone(&meet));
             thread::spawn(move || {
                 let mut heap = calm_heap();
-                begin.wait();
+                meet.wait();
                 for round in 0..scaled(200, 5) {
                     let buffer = SharedArrayBuffer::from_store(&mut heap, store.clone()).unwrap();
                     buffer.backing_store(&heap).copy_from(8 * n, &[round as u8; 8]).unwrap();
@@ -85,6 +85,8 @@ fn heaps_on_threads_share_a_store_and_the_last_one_frees_it() {
                 }
                 drop(store);
                 heap.collect(&());
+                // The heap that pays for the bytes does so until no heap has them.
+                meet.wait();
                 assert_external_bytes(&heap, 0);
             })
         })
