@@ -423,10 +423,17 @@ pub(crate) type Panic = Box<dyn Any + Send>;
 
 fn pass_on(panic: Panic) {
     if std::thread::panicking() {
-        // One panic at a time. It may panic when it is dropped.
-        std::mem::forget(panic);
+        // One panic at a time.
+        forget_panic(panic);
     } else {
         std::panic::resume_unwind(panic);
+    }
+}
+
+/// Drops what a panic carried, which may panic as well.
+fn forget_panic(panic: Panic) {
+    if let Err(next) = catch_unwind(AssertUnwindSafe(|| drop(panic))) {
+        std::mem::forget(next);
     }
 }
 
@@ -514,8 +521,7 @@ pub(crate) fn release_queue() -> u64 {
         // SAFETY: who put it on the queue had it for himself, and so has who takes it off.
         if let Err(panic) = unsafe { finish(record) } {
             panicked += 1;
-            // It may panic when it is dropped.
-            std::mem::forget(panic);
+            forget_panic(panic);
         }
     }
     panicked

@@ -68,6 +68,7 @@ fn prefetch(block: NonNull<u8>, bytes: usize) {
 }
 
 /// How much of the next block is fetched.
+#[cfg(all(target_arch = "x86_64", not(miri)))]
 const PREFETCHED: usize = 1024;
 
 /// How many blocks are exchanged with the depot at once.
