@@ -291,7 +291,7 @@ fn a_linear_memory_grows_in_place_and_detaches_its_buffers() {
     heap.collect(&());
     assert_eq!(heap.statistics().external_bytes, 0);
 
-    let mut memory = LinearMemory::new(&mut heap, 1, None).unwrap();
+    let mut memory = LinearMemory::new(&mut heap, 1, Some(2)).unwrap();
     memory.buffer().set_detach_key(&mut heap, DetachKey::Undefined);
     memory.buffer().allow_detaching(&mut heap);
     memory.buffer().detach(&mut heap, DetachKey::Undefined).unwrap();
