@@ -2,7 +2,7 @@
 // The workloads in JavaScript. Arguments: the workload's name and the sizes as JSON. Prints one measurement as JSON.
 //
 // Random numbers, texts and checksums are those of random.rs; what a workload does is described in forest.rs, splay.rs,
-// lru.rs, weak_map.rs and bursts.rs.
+// lru.rs and bursts.rs.
 
 const fs = require('node:fs');
 const { performance, PerformanceObserver } = require('node:perf_hooks');
@@ -298,28 +298,6 @@ class Entry {
   }
 }
 
-function weakMap() {
-  const objects = new Array(sizes.weak_entries);
-  const notes = new WeakMap();
-  const replace = (at, number) => {
-    objects[at] = { number };
-    notes.set(objects[at], { about: objects[at], number });
-  };
-  for (let at = 0; at < sizes.weak_entries; at++) replace(at, next());
-  for (let each = 0; each < sizes.weak_operations; each++) {
-    const at = below(sizes.weak_entries);
-    replace(at, next());
-  }
-  begin();
-  let sum = 0;
-  for (let each = 0; each < sizes.weak_operations; each++) {
-    sum += notes.get(objects[below(sizes.weak_entries)]).number & 0xff;
-    const at = below(sizes.weak_entries);
-    replace(at, next());
-  }
-  end(sizes.weak_operations, () => sum);
-}
-
 function lru() {
   const capacity = sizes.lru_capacity;
   const table = new Map();
@@ -441,7 +419,6 @@ const workloads = {
   'live-trees': () => churn(sizes.live_trees),
   splay: splayWorkload,
   lru,
-  'weak-map': weakMap,
   bursts,
   growing,
   'event-loop': () => churn(sizes.event_loop),

@@ -64,8 +64,8 @@ pub fn entry(workload: Workload) -> Entry {
 /// Those that show what collecting in increments brings and costs, without it.
 pub fn entry_stopping(workload: Workload) -> Entry {
     match workload {
-        Workload::LiveTrees | Workload::Throughput => runs::<Stopping>(workload),
-        _ => Entry::Absent("it is there for live-trees and throughput"),
+        Workload::LiveTrees | Workload::Throughput | Workload::WeakMap => runs::<Stopping>(workload),
+        _ => Entry::Absent("it is there for live-trees, throughput and weak-map"),
     }
 }
 
