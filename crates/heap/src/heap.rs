@@ -1,6 +1,6 @@
 //! The heap: its parts, and access to what is in it.
 //!
-//! Allocation is in `alloc.rs` and `slices.rs`, roots in `roots.rs` and `scope.rs`, collection in `collect.rs`, options
+//! Allocation is in `alloc.rs` and `slices.rs`, roots in `roots.rs` and `scope.rs`, collection in `collect/`, options
 //! in `builder.rs`. None of these files contains unsafe code: that is below, in `raw/`.
 
 use crate::builder::HeapBuilder;

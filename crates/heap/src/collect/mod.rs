@@ -1,7 +1,7 @@
 //! Collections: where they may happen, and what a program can ask of them.
 //!
 //! A collection is a cycle of the store (`raw/cycle.rs`), done in slices. `cycle.rs` runs the slices and keeps the
-//! accounts; `timing.rs` sets when the next one is due, by what `schedule.rs` decides.
+//! accounts; `timing.rs` sets when the next one is due, by what `schedule/` decides.
 
 mod cycle;
 mod timing;
@@ -52,8 +52,8 @@ impl Heap {
     /// [`nursery`](crate::HeapBuilder::nursery) says; a full one when the heap grows as the builder's
     /// [`growth`](crate::HeapBuilder::growth) says, or comes near its limit. Their slices are spread so that a full
     /// collection ends before the heap has outgrown that. If the program allocates too fast for it, slices take more than
-    /// the budget, and [`on_event`](Heap::on_event) is told; where there are few safepoints, they take up to four times the
-    /// budget. When an allocation has failed, the whole heap is collected at once.
+    /// the budget, and [`on_event`](Heap::on_event) is told; where there are few safepoints, they take up to four times as
+    /// much once more. When an allocation has failed, the whole heap is collected at once.
     ///
     /// # What a pause is made of
     ///

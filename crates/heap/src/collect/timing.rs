@@ -1,6 +1,6 @@
 //! When the next slice or collection is due, and how large that slice is.
 //!
-//! The answers are the schedule's (`schedule.rs`); this file asks the questions and keeps the bound that a safepoint compares
+//! The answers are the schedule's (`schedule/`); this file asks the questions and keeps the bound that a safepoint compares
 //! with.
 
 use super::Collector;

@@ -1,7 +1,7 @@
 //! A collection cycle, as the store sees it: its phases, and the slices that it runs in.
 //!
 //! ```text
-//! idle -> clearing (full cycles only) -> marking -> sweeping -> idle
+//! idle -> clearing (full cycles only) -> marking -> sweeping, pruning first -> idle
 //! ```
 //!
 //! A cycle's extent is the whole heap or what is young. Marks stay between cycles: *marked means old*. A full cycle clears
@@ -13,7 +13,8 @@
 //! remembered, if it is marked (`mark.rs` has the invariant). Marking ends in a slice that has looked at the roots and has
 //! found nothing left to scan.
 //!
-//! What is *not* here: sweeping (`reclaim.rs`), and when to do how much of all that (`schedule.rs`, above).
+//! What is *not* here: sweeping (`reclaim.rs`), pruning (`prune.rs`), the write barrier (`remember.rs`), and when to do how much of
+//! all that (`schedule/`, above).
 
 use super::bits::{self, page_words};
 use super::ephemerons;

@@ -4,9 +4,9 @@
 //! A marked object can refer to one that is not marked only if it was written to, and every write goes through an
 //! exclusive borrow. So these are scanned again: by a minor cycle, which does not look at what is old (and marked)
 //! otherwise, and by any cycle that runs in slices, between which the program writes. Each object is on the list once: a
-//! bit of its header says whether it is there, which costs no line of memory but the one that a write needs anyway. (A
-//! bitmap beside the cells took a cache of a million entries half as long again for each write.) Of a long slice single
-//! cards can be on the list, each of which has a bit of its own (`parts.rs`).
+//! bit of its header says whether it is there, which costs no line of memory but the one that a write needs anyway. (With
+//! a bitmap beside the cells, the splay benchmark took a fifth longer.) Of a long slice single cards can be on the list,
+//! each of which has a bit of its own (`parts.rs`).
 //!
 //! When the system has no memory for a longer list, the set notes that it is not complete. A cycle that runs then looks at
 //! every marked object again; otherwise the next cycle has to be a full one, which needs no list.
