@@ -10,7 +10,7 @@ use crate::events::Listener;
 use crate::external::{HeapId, OpenAccount};
 use crate::limit::Pressure;
 use crate::observe::Observers;
-use crate::raw::{AnyGc, Gc, NotDisjoint, Object, RootTable, Store, TypeInfo};
+use crate::raw::{AnyGc, Gc, NotDisjoint, Object, RootTable, Shared, Store, TypeInfo};
 use crate::schedule::Schedule;
 use crate::scope::Temporaries;
 use crate::snapshot::Ids;
@@ -19,7 +19,6 @@ use crate::zeal::Zeal;
 use std::any::type_name;
 use std::fmt;
 use std::ops::{Index, IndexMut};
-use std::rc::Rc;
 
 /// A garbage-collected heap.
 ///
@@ -98,7 +97,7 @@ pub struct Heap {
     pub(crate) pressure: Pressure,
     pub(crate) temporaries: Temporaries,
     pub(crate) kept: Kept,
-    pub(crate) roots: Rc<RootTable>,
+    pub(crate) roots: Shared<RootTable>,
     pub(crate) schedule: Schedule,
     pub(crate) accounts: Accounts,
     pub(crate) listener: Listener,

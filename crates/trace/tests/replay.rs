@@ -92,7 +92,7 @@ fn mixed(heap: &mut Heap, recorder: &mut Recorder<Vec<u8>>) {
     let empty = heap.alloc_slice(&vec![None::<Gc<Node>>; 5000]);
     let big = heap.root(empty);
     let mut random = 12345_u64;
-    for turn in 0..turns(40_000, 300) {
+    for turn in 0..turns(16_000, 300) {
         random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         let at = (random >> 33) as usize;
         let text = (at.is_multiple_of(3)).then(|| heap.alloc_str(&"x".repeat(at % 200)));
@@ -125,7 +125,7 @@ fn mixed(heap: &mut Heap, recorder: &mut Recorder<Vec<u8>>) {
         if at.is_multiple_of(3000) {
             heap.alloc_slice_with(3000, |n| roots.get(n).copied());
         }
-        if turn == turns(20_000, 100) {
+        if turn == turns(8_000, 100) {
             recorder.phase(heap, "later").unwrap();
             heap.adjust_external_bytes(400 << 10);
         }
@@ -138,7 +138,7 @@ fn mixed(heap: &mut Heap, recorder: &mut Recorder<Vec<u8>>) {
 #[test]
 fn a_program_of_all_kinds_of_objects() {
     let (file, log) = same_log(plain(), mixed);
-    assert!(cfg!(miri) || log.lines().count() > 40, "{log}");
+    assert!(cfg!(miri) || log.lines().count() > 20, "{log}");
     let info = info(&file[..]).unwrap();
     assert_eq!(info.phases.len(), 2);
     assert_eq!(info.phases[1].name, "later");
