@@ -26,9 +26,9 @@ pub use shared::SharedArrayBuffer;
 pub use slice::SliceWitness;
 
 use crate::error::{Error, NoMemory};
+use crate::layout::Layout;
 use crate::raw::{BufferObject, FirstRef, Record, Traits, When};
 use crate::release;
-use crate::sources::Layout;
 use crate::store::BackingStore;
 use std::panic::Location;
 use tumulus_heap::{AllocError, AnyGc, ExternalBytes, Gc, Heap, Trace};
