@@ -112,7 +112,14 @@ impl Layout {
         Ok((self.byte_length as usize, max_byte_length as usize))
     }
 
-    /// Makes a store. The layout was checked.
+    /// The length, if nothing else is asked for and it is a small one.
+    #[inline]
+    pub(crate) fn small(&self) -> Option<usize> {
+        let is_plain = self.max_byte_length.is_none() && self.zero == Contents::Zero && self.allocator.is_none();
+        (is_plain && self.byte_length <= raw::LARGEST_SMALL as u64).then_some(self.byte_length as usize)
+    }
+
+    /// Makes a store.
     #[inline]
     pub(crate) fn make(
         &self,

@@ -55,24 +55,18 @@ pub(crate) struct Wanted {
 /// A store of the default allocator; `None` if the system refuses the memory.
 #[inline]
 pub(crate) fn begin(wanted: Wanted, first: FirstRef, born: &'static Location<'static>) -> Option<&'static Record> {
-    let Wanted { byte_length, max_byte_length, traits, zero } = wanted;
+    let Wanted { byte_length, max_byte_length, .. } = wanted;
     debug_assert!(byte_length <= max_byte_length);
-    let (refs, claim, payer) = first.parts(true, traits.has(Traits::SHARED));
-    let parts = |id, data, traits| Parts {
-        id,
-        data,
-        byte_length,
-        max_byte_length,
-        traits,
-        release: None,
-        born,
-        refs,
-        claim,
-        payer,
-    };
     if max_byte_length == 0 || max_byte_length > LARGEST {
-        return begin_slow(wanted, parts);
+        begin_slow(wanted, first, born)
+    } else {
+        begin_small(wanted, first, born)
     }
+}
+
+#[inline]
+fn begin_small(wanted: Wanted, first: FirstRef, born: &'static Location<'static>) -> Option<&'static Record> {
+    let Wanted { byte_length, max_byte_length, traits, zero } = wanted;
     with_local(|local| {
         let (record, id) = local.record()?;
         let class = class_of(max_byte_length);
@@ -86,22 +80,31 @@ pub(crate) fn begin(wanted: Wanted, first: FirstRef, born: &'static Location<'st
             // SAFETY: the block is that long, and nobody else has it.
             unsafe { data.add(from).write_bytes(0, max_byte_length - from) }
         }
+        let (refs, claim, payer) = first.parts(true, traits.has(Traits::SHARED));
+        let traits = traits.and(Traits::SMALL);
+        let class = class as u8;
+        let parts =
+            Parts { id, data, byte_length, max_byte_length, traits, class, release: None, born, refs, claim, payer };
         // SAFETY: a vacant record, off the list; a block of a pool is initialised and belongs to who took it (R2).
-        unsafe { record.begin(parts(id, data, traits.and(Traits::OURS))) }
+        unsafe { record.begin(parts) }
         Some(record)
     })
 }
 
 /// The same for a store that has no bytes, or many.
 #[inline(never)]
-fn begin_slow(wanted: Wanted, parts: impl FnOnce(u64, NonNull<u8>, Traits) -> Parts) -> Option<&'static Record> {
+fn begin_slow(wanted: Wanted, first: FirstRef, born: &'static Location<'static>) -> Option<&'static Record> {
+    let Wanted { byte_length, max_byte_length, traits, .. } = wanted;
+    let (refs, claim, payer) = first.parts(true, traits.has(Traits::SHARED));
     let (record, id) = with_local(|local| local.record())?;
     let Some((data, traits)) = memory(wanted) else {
         with_local(|local| local.recycle(record));
         return None;
     };
+    let parts =
+        Parts { id, data, byte_length, max_byte_length, traits, class: 0, release: None, born, refs, claim, payer };
     // SAFETY: a vacant record, off the list; `memory` gave the bytes to this store alone (R2).
-    unsafe { record.begin(parts(id, data, traits)) }
+    unsafe { record.begin(parts) }
     Some(record)
 }
 
@@ -112,7 +115,7 @@ fn memory(wanted: Wanted) -> Option<(NonNull<u8>, Traits)> {
         return Some((nowhere(), traits));
     }
     if !traits.has(Traits::RESIZABLE) {
-        return Some((large::take(max_byte_length, zero)?, traits.and(Traits::OURS)));
+        return Some((large::take(max_byte_length, zero)?, traits.and(Traits::LARGE)));
     }
     let reserved = mapping::round(max_byte_length)?;
     let start = mapping::reserve(reserved)?;
@@ -179,6 +182,7 @@ pub(crate) unsafe fn begin_foreign(
         byte_length: bytes,
         max_byte_length: bytes,
         traits: if release.is_some() { traits.and(Traits::FOREIGN) } else { traits },
+        class: 0,
         release,
         born,
         refs: HOLDER,

@@ -7,7 +7,6 @@
 //!
 //! The functions here are safe: what they need of their callers is in the types. They keep the invariants of `record.rs`.
 
-use super::classes::{LARGEST, class_of};
 use super::record::{BUFFER, HOLDER, NOBODY, OUTSIDE, Record, Traits};
 use super::records::{with_local, with_table};
 use super::{large, mapping, queue};
@@ -101,12 +100,12 @@ impl Record {
         if let Some(payer) = unsafe { self.take_last_payer() } {
             payer.sub(self.byte_length());
         }
-        let (traits, max) = (self.traits(), self.max_byte_length());
-        if traits.has(Traits::OURS) && max <= LARGEST {
-            // SAFETY: the same, and such a store has a block of a pool.
-            return unsafe { recycle(self, max) };
+        if self.traits().has(Traits::SMALL) {
+            // SAFETY: the same.
+            unsafe { recycle(self) };
+        } else {
+            self.end_of_life_slow(when);
         }
-        self.end_of_life_slow(when);
     }
 
     #[cold]
@@ -171,19 +170,18 @@ pub(super) fn forget_panic(panic: Panic) {
     }
 }
 
-/// Gives the bytes of a store to the next, and its record.
+/// Gives the block of a small store to the next, and its record.
 ///
 /// # Safety
 ///
-/// As for [`finish`]; and the bytes are a block of a pool, for stores of `max` bytes.
+/// As for [`finish`]; and the traits say that it is small.
 #[inline]
-unsafe fn recycle(record: &'static Record, max: usize) {
-    let data = record.data();
+unsafe fn recycle(record: &'static Record) {
+    let (data, class) = (record.data(), record.class());
     // SAFETY: R3. Nobody has to be asked to free the bytes.
     let release = unsafe { record.end() };
     debug_assert!(release.is_none());
     with_local(|local| {
-        let class = class_of(max);
         local.magazines[class].put(class, data);
         local.recycle(record);
     });
@@ -202,8 +200,8 @@ pub(super) unsafe fn finish(record: &'static Record) -> Result<(), Panic> {
     }
     // SAFETY: R3.
     let release = unsafe { record.end() };
-    debug_assert!(!traits.has(Traits::OURS) || max > LARGEST, "small blocks are recycled");
-    if traits.has(Traits::OURS) {
+    debug_assert!(!traits.has(Traits::SMALL), "small blocks are recycled");
+    if traits.has(Traits::LARGE) {
         // SAFETY: `large::take` gave it, with this size.
         if unsafe { large::put(data, max) } {
             release::want_trim();

@@ -43,6 +43,7 @@ pub(crate) use begin::{FirstRef, Foreign, Refused, Wanted, begin, begin_foreign,
 pub(crate) use blocks::{allocate, free, trim, trim_all};
 pub use cast::Pod;
 pub(crate) use cast::{elements, elements_mut};
+pub(crate) use classes::LARGEST as LARGEST_SMALL;
 pub(crate) use exit::at_exit;
 pub(crate) use lifecycle::{Claimed, When};
 pub(crate) use object::{BufferObject, Bytes, BytesMut, copy_between};

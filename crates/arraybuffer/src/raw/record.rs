@@ -25,7 +25,7 @@ use std::cell::{Cell, UnsafeCell};
 use std::panic::Location;
 use std::ptr::{self, NonNull};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicPtr, AtomicU16, AtomicU64, AtomicUsize, Ordering, fence};
+use std::sync::atomic::{AtomicPtr, AtomicU8, AtomicU16, AtomicU64, AtomicUsize, Ordering, fence};
 use tumulus_heap::ExternalBytes;
 
 /// What `refs` counts a holder outside as, and a buffer in a heap.
@@ -74,8 +74,8 @@ impl Traits {
     pub(crate) const READ_ONLY: Traits = Traits(4);
     /// The bytes belong to the program: they are freed by nobody and count nowhere.
     pub(crate) const STATIC: Traits = Traits(8);
-    /// The bytes come from the default allocator.
-    pub(crate) const OURS: Traits = Traits(16);
+    /// The bytes are a large block of the default allocator's.
+    pub(crate) const LARGE: Traits = Traits(16);
     /// The bytes are a range of addresses of their own.
     pub(crate) const RESERVED: Traits = Traits(32);
     /// `release` frees the bytes.
@@ -84,6 +84,8 @@ impl Traits {
     pub(crate) const RAW: Traits = Traits(128);
     /// The store was externalized: where and when is noted.
     const EXTERNALIZED: Traits = Traits(256);
+    /// The bytes are a small block of the default allocator's.
+    pub(crate) const SMALL: Traits = Traits(512);
 
     pub(crate) const fn and(self, other: Traits) -> Traits {
         Traits(self.0 | other.0)
@@ -105,6 +107,8 @@ pub(crate) struct Record {
     byte_length: AtomicUsize,
     traits: AtomicU16,
     lock: RawMutex,
+    /// Of small stores of the default allocator: the class of their block.
+    class: AtomicU8,
     /// Which of all records this is: see `records.rs`.
     pub(super) number: u32,
     /// 0 while no store uses the record. The others are consistent if it is the same before and after.
@@ -135,6 +139,8 @@ pub(crate) struct Parts {
     pub(crate) byte_length: usize,
     pub(crate) max_byte_length: usize,
     pub(crate) traits: Traits,
+    /// The class of its block, if that is a small one of the default allocator.
+    pub(crate) class: u8,
     pub(crate) release: Option<Release>,
     pub(crate) born: &'static Location<'static>,
     /// [`HOLDER`] or [`BUFFER`].
@@ -170,6 +176,7 @@ impl Record {
             byte_length: AtomicUsize::new(0),
             traits: AtomicU16::new(0),
             lock: RawMutex::INIT,
+            class: AtomicU8::new(0),
             number,
             id: AtomicU64::new(0),
             born: AtomicPtr::new(ptr::null_mut()),
@@ -198,6 +205,7 @@ impl Record {
             self.max_byte_length.store(parts.max_byte_length, Ordering::Relaxed);
         }
         self.traits.store(parts.traits.0, Ordering::Relaxed);
+        self.class.store(parts.class, Ordering::Relaxed);
         self.born.store(as_pointer(parts.born), Ordering::Relaxed);
         self.claim.store(parts.claim, Ordering::Relaxed);
         // It is the caller's alone (R4).
@@ -247,6 +255,12 @@ impl Record {
     #[inline]
     pub(crate) fn traits(&self) -> Traits {
         Traits(self.traits.load(Ordering::Relaxed))
+    }
+
+    /// The class of a small block.
+    #[inline]
+    pub(super) fn class(&self) -> usize {
+        self.class.load(Ordering::Relaxed).into()
     }
 
     /// Lets nobody write to the bytes who comes by the store from now on.
