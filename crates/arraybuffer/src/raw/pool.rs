@@ -55,6 +55,28 @@ pub(super) fn trim_to(bytes: usize) {
     }
 }
 
+/// Fetches a block that will be written to before long, or its beginning: its stores then do not wait for memory.
+#[inline]
+fn prefetch(block: NonNull<u8>, bytes: usize) {
+    #[cfg(all(target_arch = "x86_64", not(miri)))]
+    {
+        use std::arch::x86_64::{_MM_HINT_ET0, _mm_prefetch};
+        // Eight lines at a time, or as many instructions would go into counting them.
+        for lines in 0..bytes.min(PREFETCHED) / 512 {
+            for line in 0..8 {
+                // SAFETY: a hint, of an address inside of the block.
+                unsafe { _mm_prefetch::<_MM_HINT_ET0>(block.as_ptr().add(lines * 512 + line * 64).cast()) }
+            }
+        }
+    }
+    #[cfg(not(all(target_arch = "x86_64", not(miri))))]
+    let _ = (block, bytes);
+}
+
+/// How much of the next block is fetched.
+#[cfg(all(target_arch = "x86_64", not(miri)))]
+const PREFETCHED: usize = 1024;
+
 /// How many blocks are exchanged with the depot at once.
 const fn batch(class: usize) -> u32 {
     let fit = (64 << 10) / size_of_class(class) as u32;
@@ -100,7 +122,11 @@ impl Magazine {
         }
         self.count -= 1;
         let bit = self.used.take();
-        Some((self.used.top().0.block(class, bit).0, IsZero::Unknown))
+        let (word, left) = self.used.top();
+        if left != 0 {
+            prefetch(word.block(class, left.trailing_zeros()).0, size_of_class(class));
+        }
+        Some((word.block(class, bit).0, IsZero::Unknown))
     }
 
     /// Gets blocks, and says whether these were used before; `None` when the system has no memory.
