@@ -12,6 +12,7 @@ mod error;
 mod raw;
 pub mod registry;
 pub mod release;
+mod scratch;
 #[allow(unsafe_code, reason = "bytes that somebody else owned")]
 mod sources;
 #[allow(unsafe_code, reason = "bytes that a claim makes one's own")]

@@ -152,7 +152,11 @@ enum AnyRoot {
 }
 
 pub(super) fn run(bytes: &[u8]) {
-    let Some((mode, mut ops)) = super::read::<(Mode, Vec<Op>)>(bytes) else { return };
+    let Some((mode, mut ops)) = super::read::<(u8, Vec<Op>)>(bytes) else { return };
+    // Objects with stale handles are this program's business, and the modes that verify would complain of them.
+    let modes: Vec<Mode> = Mode::all().filter(|mode| mode.frees() && !mode.name().contains("verify")).collect();
+    let modes: Vec<Mode> = modes.into_iter().filter(|mode| !mode.name().starts_with("all")).collect();
+    let mode = pick(&modes, mode).expect("there are some");
     ops.truncate(400);
     let mut world =
         World { mode, sides: [side(mode, 0), side(mode, 1)], known: Vec::new(), roots: Vec::new(), made: 2 };
