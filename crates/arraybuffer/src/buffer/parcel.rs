@@ -2,9 +2,10 @@
 
 use super::{ArrayBuffer, Buffer, DetachKey, SharedArrayBuffer};
 use crate::error::{Error, NoMemory};
+use crate::layout::Layout;
 use crate::raw::When;
 use crate::scratch;
-use crate::sources::Layout;
+
 use crate::store::BackingStore;
 use tumulus_heap::{AnyGc, Heap};
 
@@ -93,7 +94,7 @@ impl Parcel {
         if object.is_immutable {
             return Err(Error::Immutable { operation });
         }
-        if object.key() != DetachKey::Undefined || !object.is_detachable {
+        if !object.has_key(DetachKey::Undefined) || !object.is_detachable {
             return Err(Error::NotDetachable { operation });
         }
         if record.refs() >> 32 > 1 {

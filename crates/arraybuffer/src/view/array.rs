@@ -3,8 +3,8 @@
 use super::kind::{Element, ElementKind, Native};
 use crate::buffer::{ArrayBuffer, Buffer};
 use crate::error::{Error, NoMemory};
+use crate::layout::{Layout, MAX_BYTE_LENGTH};
 use crate::raw::{BufferObject, Bytes, BytesMut};
-use crate::sources::{Layout, MAX_BYTE_LENGTH};
 use tumulus_heap::{AnyGc, Gc, Heap, Trace};
 
 /// The end of a view that follows the length of its buffer.
