@@ -19,6 +19,8 @@ mod scratch;
 mod sources;
 #[allow(unsafe_code, reason = "bytes that a claim makes one's own")]
 mod store;
+#[cfg_attr(tumulus_shuttle, allow(unsafe_code, reason = "a lock"))]
+mod sync;
 mod view;
 
 pub use allocator::{ALIGN, Allocator, DefaultAllocator, LimitedAllocator, SystemAllocator};
