@@ -74,9 +74,6 @@ pub(super) fn run(bytes: &[u8]) {
     let mut world =
         World { heaps, allocator: Arc::clone(&allocator), models: BTreeMap::new(), live: Vec::new(), held: Vec::new() };
     for op in ops {
-        if std::env::var_os("FUZZDBG").is_some() {
-            eprintln!("{op:?}");
-        }
         // An operation for which there is nothing.
         let _ = world.step(op);
         world.check();

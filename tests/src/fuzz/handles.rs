@@ -161,9 +161,6 @@ pub(super) fn run(bytes: &[u8]) {
     let mut world =
         World { mode, sides: [side(mode, 0), side(mode, 1)], known: Vec::new(), roots: Vec::new(), made: 2 };
     for op in ops {
-        if std::env::var_os("FUZZDBG").is_some() {
-            eprintln!("{op:?}");
-        }
         // An operation for which there is nothing.
         let _ = world.step(op);
     }

@@ -123,9 +123,6 @@ pub(super) fn run(bytes: &[u8]) {
     let bytes = Some(vec![0; case.bytes.into()]);
     let mut world = World { heap, buffer, bytes, resizable: case.resizable, views: Vec::new(), data: Vec::new() };
     for op in case.ops {
-        if std::env::var_os("FUZZDBG").is_some() {
-            eprintln!("{op:?}");
-        }
         // An operation for which there is nothing.
         let _ = world.step(op);
         world.check();
