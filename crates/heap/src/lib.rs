@@ -29,7 +29,7 @@ mod zeal;
 pub use budget::{Budget, Progress};
 pub use builder::HeapBuilder;
 pub use collect::Collector;
-pub use error::{AllocError, AllocErrorKind, BuildError, HandleError, HandleName, HeapError, RootError};
+pub use error::{AllocError, AllocErrorKind, BuildError, HandleError, HandleName, HeapError, NoValue, RootError};
 pub use events::{Event, Kind, Reason};
 pub use external::{ExternalBytes, HeapId};
 pub use heap::Heap;
@@ -47,7 +47,7 @@ pub use trace::{Describer, Native, NodeKind, Trace, Tracer};
 #[cfg(feature = "derive")]
 pub use tumulus_heap_derive::Trace;
 pub use verify::{Flaw, VerifyError};
-pub use weak::{EphemeronMap, FinalizationRegistry, RegisterError, Weak, WeakKey, WeakRef, WeakSet};
+pub use weak::{EphemeronMap, FinalizationRegistry, Interner, RegisterError, Weak, WeakKey, WeakRef, WeakSet};
 pub use zeal::{ParseZealError, Zeal};
 
 /// Hooks for this project's own tests of what cannot be reached in reasonable time. Not part of the interface.
