@@ -95,7 +95,7 @@ impl Heap {
 
 /// Writing one element.
 impl Heap {
-    /// Sets an element of a slice, and gives what was there.
+    /// Sets an element of a slice.
     ///
     /// As with [`slice_mut`](Heap::slice_mut), the collector looks again at the elements around it only, where `heap[gc][at] =
     /// value` lets it look at all of a slice with handles.
@@ -110,13 +110,13 @@ impl Heap {
     /// # let mut heap = tumulus_heap::Heap::new();
     /// let items = heap.alloc_slice(&[None; 1_000_000]);
     /// let word = heap.alloc_str("mound");
-    /// assert_eq!(heap.set(items, 7, Some(word)), None);
+    /// heap.set(items, 7, Some(word));
     /// assert_eq!(heap[items][7], Some(word));
     /// ```
     #[inline]
     #[track_caller]
-    pub fn set<T: Trace + 'static>(&mut self, gc: Gc<[T]>, at: usize, value: T) -> T {
-        std::mem::replace(&mut self.slice_mut(gc, at..=at)[0], value)
+    pub fn set<T: Trace + 'static>(&mut self, gc: Gc<[T]>, at: usize, value: T) {
+        self.slice_mut(gc, at..=at)[0] = value;
     }
 }
 

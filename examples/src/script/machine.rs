@@ -12,7 +12,7 @@ use super::compiler::{Capture, Op, Program, compile};
 use super::natives::{self, Native};
 use super::value::{Array, Closure, Object, Upvalue, Value};
 use std::fmt;
-use tumulus_heap::{AllocError, Gc, Heap, HeapBuilder, Trace, Tracer};
+use tumulus_heap::{AllocError, Gc, Heap, HeapBuilder, Interner, Trace, Tracer};
 
 /// Why the guest's program stopped, or its handler runs.
 #[derive(Debug)]
@@ -101,6 +101,8 @@ pub struct State {
     pub stack: Stack,
     globals: Vec<Option<Value>>,
     texts: Vec<Value>,
+    /// The names of properties that are in programs, by their numbers.
+    names: Vec<Gc<str>>,
     /// The captured variables that are still on the stack, in the order of their slots.
     open: Vec<(usize, Gc<Upvalue>)>,
     /// Made in advance, as there is no room for it when it is needed.
@@ -141,6 +143,8 @@ pub struct Machine {
     pub(super) heap: Heap,
     pub(super) state: State,
     pub(super) output: String,
+    /// All names of properties that there are. Those that only an object has go with it.
+    interner: Interner,
     program: Program,
     frames: Vec<Frame>,
     handlers: Vec<Handler>,
@@ -165,8 +169,16 @@ impl Machine {
         }
         let stack = Stack { slots: vec![Value::Nil; SLOTS].into(), len: 0 };
         let out_of_memory = Value::Text(heap.alloc_str("out of memory"));
-        let state = State { stack, globals, texts: Vec::new(), open: Vec::new(), out_of_memory };
-        Machine { heap, state, output: String::new(), program, frames: Vec::new(), handlers: Vec::new() }
+        let state = State { stack, globals, texts: Vec::new(), names: Vec::new(), open: Vec::new(), out_of_memory };
+        Machine {
+            heap,
+            state,
+            output: String::new(),
+            interner: Interner::new(),
+            program,
+            frames: Vec::new(),
+            handlers: Vec::new(),
+        }
     }
 
     /// Runs a program, and gives what it returns. That is good until the next run.
@@ -195,9 +207,15 @@ impl Machine {
             let text = self.heap.try_or_collect(&self.state, |heap| heap.try_alloc_str(text))?;
             self.state.texts.push(Value::Text(text));
         }
+        for number in self.state.names.len()..self.program.fields.count() {
+            let Machine { heap, state, interner, program, .. } = self;
+            let name = program.fields.name(number as u32);
+            let name = heap.try_or_collect(&*state, |heap| interner.try_intern(heap, name))?;
+            state.names.push(name);
+        }
         let closure = self.make(|heap| {
             let upvalues = heap.try_alloc_slice(&[])?;
-            heap.try_alloc(Closure { function, upvalues }).map_err(AllocError::without_value)
+            Ok(heap.try_alloc(Closure { function, upvalues })?)
         })?;
         self.state.stack.push(Value::Closure(closure))?;
         self.state.stack.push(Value::Nil)?;
@@ -244,6 +262,11 @@ impl Machine {
     /// The heap, to be asked how it is.
     pub fn heap(&self) -> &Heap {
         &self.heap
+    }
+
+    /// How many names of properties there is room for.
+    pub fn names(&self) -> usize {
+        self.interner.capacity()
     }
 
     /// Makes something, if need be after a collection. What it is made of is on the stack.
@@ -314,7 +337,7 @@ impl Machine {
         }
         let closure = self.make(|heap| {
             let upvalues = heap.try_alloc_slice(&upvalues)?;
-            heap.try_alloc(Closure { function, upvalues }).map_err(AllocError::without_value)
+            Ok(heap.try_alloc(Closure { function, upvalues })?)
         })?;
         Ok(Value::Closure(closure))
     }
@@ -476,7 +499,10 @@ impl Machine {
 
     fn field(&self, value: Value, name: u32) -> Result<Value, Fault> {
         match value {
-            Value::Object(object) => Ok(Object::get(&self.heap, object, name).unwrap_or(Value::Nil)),
+            Value::Object(object) => {
+                let name = self.state.names[name as usize];
+                Ok(Object::get(&self.heap, object, name).unwrap_or(Value::Nil))
+            }
             other => {
                 let name = self.program.fields.name(name);
                 Err(Fault::Wrong(format!("{} has no field {name}", self.show(other))))
@@ -486,7 +512,7 @@ impl Machine {
 
     /// Sets a field to what is on top of the stack.
     fn set_field(&mut self, target: Value, name: u32) -> Result<(), Fault> {
-        let value = self.state.stack.peek(0);
+        let (value, name) = (self.state.stack.peek(0), self.state.names[name as usize]);
         match target {
             Value::Object(object) => self.make(|heap| Object::set(heap, object, name, value)),
             other => Err(Fault::Wrong(format!("{} has no fields", self.show(other)))),
@@ -503,8 +529,10 @@ impl Machine {
                 }
             }
             (Value::Object(object), Value::Text(name)) => {
-                let name = self.program.fields.number(&self.heap[name]);
-                Ok(Object::get(&self.heap, object, name).unwrap_or(Value::Nil))
+                // A name that nobody has is no object's.
+                let text = self.heap[name].to_string();
+                let name = self.interner.get(&mut self.heap, &text);
+                Ok(name.and_then(|name| Object::get(&self.heap, object, name)).unwrap_or(Value::Nil))
             }
             _ => Err(Fault::Wrong(format!("{} has nothing at {}", self.show(target), self.show(at)))),
         }
@@ -520,8 +548,12 @@ impl Machine {
                 Err(Fault::Wrong(format!("the array has no item at {at}")))
             }
             (Value::Object(object), Value::Text(name)) => {
-                let name = self.program.fields.number(&self.heap[name]);
-                self.make(|heap| Object::set(heap, object, name, value))
+                let text = self.heap[name].to_string();
+                let Machine { heap, state, interner, .. } = self;
+                Ok(heap.try_or_collect(&*state, |heap| {
+                    let name = interner.try_intern(heap, &text)?;
+                    Object::set(heap, object, name, value)
+                })?)
             }
             _ => Err(Fault::Wrong(format!("{} has nothing at {}", self.show(target), self.show(at)))),
         }

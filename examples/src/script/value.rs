@@ -62,7 +62,7 @@ impl Array {
     /// If there is no room.
     pub fn new(heap: &mut Heap, items: &[Value]) -> Result<Gc<Array>, AllocError> {
         let array = Array { items: heap.try_alloc_slice(items)?, len: items.len() };
-        heap.try_alloc(array).map_err(AllocError::without_value)
+        Ok(heap.try_alloc(array)?)
     }
 
     /// Its items.
@@ -73,7 +73,7 @@ impl Array {
     /// Writes an item. False if there is none at that place.
     pub fn set(self, heap: &mut Heap, at: usize, value: Value) -> bool {
         if at < self.len {
-            heap.slice_mut(self.items, at..=at)[0] = value;
+            heap.set(self.items, at, value);
         }
         at < self.len
     }
@@ -90,24 +90,25 @@ impl Array {
             let item = |at| old.get(at).copied().unwrap_or(Value::Nil);
             items = heap.try_alloc_slice_with(4.max(2 * len), item).map_err(AllocError::without_value)?;
         }
-        heap.slice_mut(items, len..=len)[0] = value;
+        heap.set(items, len, value);
         heap[array] = Array { items, len: len + 1 };
         Ok(())
     }
 }
 
-/// An object: a hash table of its properties, by the numbers of their names, and a prototype that has the others.
+/// An object: a hash table of its properties, and a prototype that has the others. Their names are interned: two that have the
+/// same text are one object, so that comparing their handles is enough.
 #[derive(Copy, Clone, Debug, Trace)]
 pub struct Object {
     prototype: Option<Gc<Object>>,
-    /// As many as a power of two; a property lies where its number says, or in the next place that was free.
+    /// As many as a power of two; a property lies where its name's hash says, or in the next place that was free.
     fields: Gc<[Option<Field>]>,
     used: usize,
 }
 
 #[derive(Copy, Clone, Debug, Trace)]
 struct Field {
-    name: u32,
+    name: Gc<str>,
     value: Value,
 }
 
@@ -119,11 +120,11 @@ impl Object {
     /// If there is no room.
     pub fn new(heap: &mut Heap, prototype: Option<Gc<Object>>) -> Result<Gc<Object>, AllocError> {
         let fields = heap.try_alloc_slice(&[None; 4])?;
-        heap.try_alloc(Object { prototype, fields, used: 0 }).map_err(AllocError::without_value)
+        Ok(heap.try_alloc(Object { prototype, fields, used: 0 })?)
     }
 
     /// A property, its own or that of a prototype.
-    pub fn get(heap: &Heap, object: Gc<Object>, name: u32) -> Option<Value> {
+    pub fn get(heap: &Heap, object: Gc<Object>, name: Gc<str>) -> Option<Value> {
         let mut next = Some(object);
         while let Some(object) = next {
             let Object { prototype, fields, .. } = heap[object];
@@ -141,7 +142,7 @@ impl Object {
     /// # Errors
     ///
     /// If there is no room. The object is as it was.
-    pub fn set(heap: &mut Heap, object: Gc<Object>, name: u32, value: Value) -> Result<(), AllocError> {
+    pub fn set(heap: &mut Heap, object: Gc<Object>, name: Gc<str>, value: Value) -> Result<(), AllocError> {
         let Object { prototype, mut fields, used } = heap[object];
         let mut at = place(&heap[fields], name);
         if heap[fields][at].is_none() {
@@ -156,7 +157,7 @@ impl Object {
             }
             heap[object] = Object { prototype, fields, used: used + 1 };
         }
-        heap.slice_mut(fields, at..=at)[0] = Some(Field { name, value });
+        heap.set(fields, at, Some(Field { name, value }));
         Ok(())
     }
 
@@ -166,9 +167,9 @@ impl Object {
     }
 }
 
-fn place(fields: &[Option<Field>], name: u32) -> usize {
+fn place(fields: &[Option<Field>], name: Gc<str>) -> usize {
     let mask = fields.len() - 1;
-    let mut at = name as usize & mask;
+    let mut at = name.identity_hash() as usize & mask;
     while fields[at].is_some_and(|field| field.name != name) {
         at = (at + 1) & mask;
     }
