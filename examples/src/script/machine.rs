@@ -25,10 +25,21 @@ pub enum Fault {
     OutOfMemory,
 }
 
-impl<V> From<AllocError<V>> for Fault {
-    fn from(_: AllocError<V>) -> Fault {
-        Fault::OutOfMemory
+/// A result of the guest's. The fault is boxed, so that this is no larger than a value.
+pub type Outcome<T = Value> = Result<T, Box<Fault>>;
+
+const _: () = assert!(size_of::<Outcome>() == 16);
+
+impl<V> From<AllocError<V>> for Box<Fault> {
+    fn from(_: AllocError<V>) -> Box<Fault> {
+        Box::new(Fault::OutOfMemory)
     }
+}
+
+/// The fault of a guest that did something that has no meaning.
+#[cold]
+pub fn wrong<T>(message: impl Into<String>) -> Outcome<T> {
+    Err(Box::new(Fault::Wrong(message.into())))
 }
 
 /// Why a program gave no result.
@@ -64,10 +75,8 @@ impl Trace for Stack {
 }
 
 impl Stack {
-    fn push(&mut self, value: Value) -> Result<(), Fault> {
-        let Some(slot) = self.slots.get_mut(self.len) else {
-            return Err(Fault::Wrong("calls are nested too deep".into()));
-        };
+    fn push(&mut self, value: Value) -> Outcome<()> {
+        let Some(slot) = self.slots.get_mut(self.len) else { return wrong("calls are nested too deep") };
         *slot = value;
         self.len += 1;
         Ok(())
@@ -196,12 +205,12 @@ impl Machine {
             self.handlers.clear();
         }
         outcome.map_err(|fault| {
-            let value = self.value_of(fault);
+            let value = self.value_of(*fault);
             Error::Uncaught(self.show(value))
         })
     }
 
-    fn start(&mut self, function: usize) -> Result<(), Fault> {
+    fn start(&mut self, function: usize) -> Outcome<()> {
         self.state.globals.resize(self.program.globals.count(), None);
         while let Some(text) = self.program.texts.get(self.state.texts.len()) {
             let text = self.heap.try_or_collect(&self.state, |heap| heap.try_alloc_str(text))?;
@@ -223,13 +232,13 @@ impl Machine {
     }
 
     /// Runs to the end, with a detour for each fault that is caught.
-    fn run_handled(&mut self) -> Result<Value, Fault> {
+    fn run_handled(&mut self) -> Outcome {
         loop {
             match self.run_to_fault() {
                 Ok(value) => return Ok(value),
                 Err(fault) => {
                     let Some(handler) = self.handlers.pop() else { return Err(fault) };
-                    let value = self.value_of(fault);
+                    let value = self.value_of(*fault);
                     self.close_upvalues(handler.stack);
                     self.frames.truncate(handler.frames);
                     self.frames.last_mut().expect("the handler's own").at = handler.target;
@@ -270,17 +279,17 @@ impl Machine {
     }
 
     /// Makes something, if need be after a collection. What it is made of is on the stack.
-    pub(super) fn make<T>(&mut self, make: impl FnMut(&mut Heap) -> Result<T, AllocError>) -> Result<T, Fault> {
+    pub(super) fn make<T>(&mut self, make: impl FnMut(&mut Heap) -> Result<T, AllocError>) -> Outcome<T> {
         Ok(self.heap.try_or_collect(&self.state, make)?)
     }
 
     /// A string of the guest's.
-    pub(super) fn text(&mut self, text: &str) -> Result<Value, Fault> {
+    pub(super) fn text(&mut self, text: &str) -> Outcome {
         Ok(Value::Text(self.make(|heap| heap.try_alloc_str(text))?))
     }
 
     /// Calls what is on the stack below `this` and so many arguments.
-    fn call(&mut self, count: usize) -> Result<(), Fault> {
+    fn call(&mut self, count: usize) -> Outcome<()> {
         self.heap.safepoint(&self.state);
         match self.state.stack.peek(count + 1) {
             Value::Closure(closure) => {
@@ -288,10 +297,10 @@ impl Machine {
                 let expected = self.program.functions[function].parameters as usize;
                 if count != expected {
                     let name = &self.program.functions[function].name;
-                    return Err(Fault::Wrong(format!("{name} takes {expected} arguments, not {count}")));
+                    return wrong(format!("{name} takes {expected} arguments, not {count}"));
                 }
                 if self.frames.len() == MAX_FRAMES {
-                    return Err(Fault::Wrong("calls are nested too deep".into()));
+                    return wrong("calls are nested too deep");
                 }
                 let base = self.state.stack.len - count - 2;
                 self.frames.push(Frame { function, closure, base, at: 0 });
@@ -302,7 +311,7 @@ impl Machine {
                 self.state.stack.replace(count + 2, result);
                 Ok(())
             }
-            other => Err(Fault::Wrong(format!("{} cannot be called", self.show(other)))),
+            other => wrong(format!("{} cannot be called", self.show(other))),
         }
     }
 
@@ -314,7 +323,7 @@ impl Machine {
     }
 
     /// The captured variable that is in a slot. Closures that capture the same one share it.
-    fn open_upvalue(&mut self, slot: usize) -> Result<Gc<Upvalue>, Fault> {
+    fn open_upvalue(&mut self, slot: usize) -> Outcome<Gc<Upvalue>> {
         match self.state.open.binary_search_by_key(&slot, |(slot, _)| *slot) {
             Ok(at) => Ok(self.state.open[at].1),
             Err(at) => {
@@ -325,7 +334,7 @@ impl Machine {
         }
     }
 
-    fn closure(&mut self, frame: Frame, function: usize) -> Result<Value, Fault> {
+    fn closure(&mut self, frame: Frame, function: usize) -> Outcome {
         let count = self.program.functions[function].captures.len();
         let mut upvalues = Vec::with_capacity(count);
         for at in 0..count {
@@ -344,7 +353,7 @@ impl Machine {
 
     /// Runs until the first frame returns, or something goes wrong.
     #[allow(clippy::too_many_lines)]
-    fn run_to_fault(&mut self) -> Result<Value, Fault> {
+    fn run_to_fault(&mut self) -> Outcome {
         'frames: loop {
             let mut frame = *self.frames.last().expect("one that runs");
             loop {
@@ -368,7 +377,7 @@ impl Machine {
                         Some(value) => self.state.stack.push(value)?,
                         None => {
                             let name = self.program.globals.name(number);
-                            return Err(Fault::Wrong(format!("{name} is not defined")));
+                            return wrong(format!("{name} is not defined"));
                         }
                     },
                     Op::SetGlobal(number) => self.state.globals[number as usize] = Some(self.state.stack.peek(0)),
@@ -432,7 +441,7 @@ impl Machine {
                     }
                     Op::Negate => match self.state.stack.peek(0) {
                         Value::Number(number) => self.state.stack.replace(1, Value::Number(-number)),
-                        other => return Err(Fault::Wrong(format!("{} is no number", self.show(other)))),
+                        other => return wrong(format!("{} is no number", self.show(other))),
                     },
                     Op::Jump(to) => frame.at = to as usize,
                     Op::JumpIfFalse(to) => {
@@ -486,7 +495,7 @@ impl Machine {
                         self.state.stack.push(Value::Array(array))?;
                         self.state.stack.replace(count as usize + 1, Value::Array(array));
                     }
-                    Op::Throw => return Err(Fault::Thrown(self.state.stack.pop())),
+                    Op::Throw => return Err(Box::new(Fault::Thrown(self.state.stack.pop()))),
                     Op::Try(target) => {
                         let (frames, stack) = (self.frames.len(), self.state.stack.len);
                         self.handlers.push(Handler { frames, stack, target: target as usize });
@@ -497,7 +506,7 @@ impl Machine {
         }
     }
 
-    fn field(&self, value: Value, name: u32) -> Result<Value, Fault> {
+    fn field(&self, value: Value, name: u32) -> Outcome {
         match value {
             Value::Object(object) => {
                 let name = self.state.names[name as usize];
@@ -505,27 +514,27 @@ impl Machine {
             }
             other => {
                 let name = self.program.fields.name(name);
-                Err(Fault::Wrong(format!("{} has no field {name}", self.show(other))))
+                wrong(format!("{} has no field {name}", self.show(other)))
             }
         }
     }
 
     /// Sets a field to what is on top of the stack.
-    fn set_field(&mut self, target: Value, name: u32) -> Result<(), Fault> {
+    fn set_field(&mut self, target: Value, name: u32) -> Outcome<()> {
         let (value, name) = (self.state.stack.peek(0), self.state.names[name as usize]);
         match target {
             Value::Object(object) => self.make(|heap| Object::set(heap, object, name, value)),
-            other => Err(Fault::Wrong(format!("{} has no fields", self.show(other)))),
+            other => wrong(format!("{} has no fields", self.show(other))),
         }
     }
 
-    fn index(&mut self, target: Value, at: Value) -> Result<Value, Fault> {
+    fn index(&mut self, target: Value, at: Value) -> Outcome {
         match (target, at) {
             (Value::Array(array), Value::Number(at)) if at >= 0.0 => {
                 let items = self.heap[array].items(&self.heap);
                 match items.get(at as usize) {
                     Some(item) => Ok(*item),
-                    None => Err(Fault::Wrong(format!("an array of {} items has none at {at}", items.len()))),
+                    None => wrong(format!("an array of {} items has none at {at}", items.len())),
                 }
             }
             (Value::Object(object), Value::Text(name)) => {
@@ -534,18 +543,18 @@ impl Machine {
                 let name = self.interner.get(&mut self.heap, &text);
                 Ok(name.and_then(|name| Object::get(&self.heap, object, name)).unwrap_or(Value::Nil))
             }
-            _ => Err(Fault::Wrong(format!("{} has nothing at {}", self.show(target), self.show(at)))),
+            _ => wrong(format!("{} has nothing at {}", self.show(target), self.show(at))),
         }
     }
 
-    fn set_index(&mut self, target: Value, at: Value, value: Value) -> Result<(), Fault> {
+    fn set_index(&mut self, target: Value, at: Value, value: Value) -> Outcome<()> {
         match (target, at) {
             (Value::Array(array), Value::Number(at)) if at >= 0.0 => {
                 let array = self.heap[array];
                 if array.set(&mut self.heap, at as usize, value) {
                     return Ok(());
                 }
-                Err(Fault::Wrong(format!("the array has no item at {at}")))
+                wrong(format!("the array has no item at {at}"))
             }
             (Value::Object(object), Value::Text(name)) => {
                 let text = self.heap[name].to_string();
@@ -555,12 +564,12 @@ impl Machine {
                     Object::set(heap, object, name, value)
                 })?)
             }
-            _ => Err(Fault::Wrong(format!("{} has nothing at {}", self.show(target), self.show(at)))),
+            _ => wrong(format!("{} has nothing at {}", self.show(target), self.show(at))),
         }
     }
 
     #[inline]
-    fn binary(&mut self, op: Op, left: Value, right: Value) -> Result<Value, Fault> {
+    fn binary(&mut self, op: Op, left: Value, right: Value) -> Outcome {
         match (left, right) {
             (Value::Number(a), Value::Number(b)) => Ok(match op {
                 Op::Add => Value::Number(a + b),
@@ -575,7 +584,7 @@ impl Machine {
                 let both = [&self.heap[a], &self.heap[b]].concat();
                 self.text(&both)
             }
-            _ => Err(Fault::Wrong(format!("{op:?} of {} and {}", self.show(left), self.show(right)))),
+            _ => wrong(format!("{op:?} of {} and {}", self.show(left), self.show(right))),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The host's functions.
 
-use super::machine::{Fault, Machine};
+use super::machine::{Machine, Outcome, wrong};
 use super::value::{Array, Object, Value};
 
 macro_rules! natives {
@@ -24,7 +24,7 @@ natives! { Print "print", Text "str", Len "len", Push "push", Extend "extend", C
 /// # Errors
 ///
 /// If the guest uses it wrongly, or memory is lacking.
-pub fn call(machine: &mut Machine, native: Native, count: usize) -> Result<Value, Fault> {
+pub fn call(machine: &mut Machine, native: Native, count: usize) -> Outcome {
     let args = machine.state.stack.top(count);
     match (native, args) {
         (Native::Print, &[value]) => {
@@ -51,7 +51,7 @@ pub fn call(machine: &mut Machine, native: Native, count: usize) -> Result<Value
         (Native::Count, &[Value::Object(object)]) => Ok(Value::Number(machine.heap[object].count() as f64)),
         (Native::Slice, &[Value::Text(text), Value::Number(from), Value::Number(to)]) => {
             let Some(part) = machine.heap[text].get(from as usize..to as usize) else {
-                return Err(Fault::Wrong(format!("there is no part from {from} to {to}")));
+                return wrong(format!("there is no part from {from} to {to}"));
             };
             let part = part.to_string();
             machine.text(&part)
@@ -60,6 +60,6 @@ pub fn call(machine: &mut Machine, native: Native, count: usize) -> Result<Value
             machine.heap.collect(&machine.state);
             Ok(Value::Nil)
         }
-        _ => Err(Fault::Wrong(format!("{native:?} cannot be called like this"))),
+        _ => wrong(format!("{native:?} cannot be called like this")),
     }
 }

@@ -4,7 +4,7 @@
 //!
 //! What no guest code runs in, such as `(+ (car list) 1)`, is evaluated by plain recursion all the same.
 
-use super::Contestant;
+use crate::contest::Contestant;
 use gc_arena::{Arena, Collect, Gc, Lock, Mutation, RefLock, Rootable};
 use smallvec::SmallVec;
 use tumulus_examples::lisp::code::{Code, Native, Program};

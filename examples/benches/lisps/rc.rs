@@ -1,6 +1,6 @@
 //! The Lisp over `Rc<RefCell>`: what is shared is counted, and what forms a cycle leaks.
 
-use super::Contestant;
+use crate::contest::Contestant;
 use smallvec::SmallVec;
 use std::cell::RefCell;
 use std::rc::Rc;
