@@ -116,7 +116,18 @@ impl Heap {
     #[inline]
     #[track_caller]
     pub fn set<T: Trace + 'static>(&mut self, gc: Gc<[T]>, at: usize, value: T) {
-        self.slice_mut(gc, at..=at)[0] = value;
+        let len = self.get(gc).len();
+        if at >= len {
+            let (type_name, start, end) = (type_name::<[T]>(), at, at.saturating_add(1));
+            panic!("{}", HandleError::OutOfRange { type_name, start, end, len });
+        }
+        if T::HAS_EDGES {
+            self.store.before_write_to::<T>(gc.handle(), len, &(at..at + 1));
+        }
+        match self.store.get_mut(gc) {
+            Some(slice) => slice[at] = value,
+            None => unreachable!("it was there a moment ago"),
+        }
     }
 }
 
