@@ -1,17 +1,18 @@
 //! Pieces that interpreters want, each beside what one does without it: `cargo bench -p tumulus-examples --bench pieces`.
 //!
-//! What came of it is in the guide, in the chapter on the design: `Interner` and `Heap::set` went into the library, the others
-//! did not.
+//! What came of it is in the guide, in the chapter on the design: `Interner`, `GcVec` and `Heap::set` went into the library, the
+//! others did not.
 
 use cpu_time::ThreadTime;
 use std::collections::HashMap;
 use std::hint::black_box;
-use tumulus_heap::{Gc, Heap, Interner, Trace};
+use tumulus_heap::{Gc, GcVec, Heap, Interner, Trace};
 
 /// The values of the example interpreters, made small.
-#[derive(Copy, Clone, Trace)]
+#[derive(Copy, Clone, Default, Trace)]
 #[repr(u64)]
 enum Value {
+    #[default]
     Nil,
     Number(f64),
     Pair(Gc<[Value; 2]>),
@@ -145,25 +146,10 @@ fn elements() {
     report("to write an element of a slice", ELEMENTS, ("slice_mut of one element", ranges), ("set", set));
 }
 
-#[derive(Copy, Clone, Trace)]
-struct Array {
-    items: Gc<[Value]>,
-    len: usize,
-}
-
 const PUSHES: u32 = 100;
 const ARRAYS: u32 = 100;
 
 fn arrays() {
-    fn push(heap: &mut Heap, array: Gc<Array>, value: Value) {
-        let Array { mut items, len } = heap[array];
-        if len == heap[items].len() {
-            let old = heap[items].to_vec();
-            items = heap.alloc_slice_with(4.max(2 * len), |at| old.get(at).copied().unwrap_or(Value::Nil));
-        }
-        heap.set(items, len, value);
-        heap[array] = Array { items, len: len + 1 };
-    }
     let mut heap = Heap::new();
     let vecs = seconds(|| {
         for _ in 0..ARRAYS {
@@ -175,14 +161,13 @@ fn arrays() {
     });
     let slices = seconds(|| {
         for _ in 0..ARRAYS {
-            let items = heap.alloc_slice(&[]);
-            let array = heap.alloc(Array { items, len: 0 });
-            (0..PUSHES).for_each(|n| push(&mut heap, array, Value::Number(f64::from(n))));
-            black_box((0..PUSHES as usize).map(|at| heap[heap[array].items][at].number()).sum::<f64>());
+            let array: Gc<GcVec<Value>> = heap.alloc(GcVec::new());
+            (0..PUSHES).for_each(|n| array.push(&mut heap, Value::Number(f64::from(n))));
+            black_box((0..PUSHES as usize).map(|at| array.as_slice(&heap)[at].number()).sum::<f64>());
             heap.safepoint(&array);
         }
     });
-    let with = ("a slice in the heap and a length", slices);
+    let with = ("GcVec", slices);
     report("to push an element, and to read it", ARRAYS * PUSHES, ("Gc<Vec<Value>>, beside the limit", vecs), with);
 }
 

@@ -10,9 +10,9 @@
 
 use super::compiler::{Capture, Op, Program, compile};
 use super::natives::{self, Native};
-use super::value::{Array, Closure, Object, Upvalue, Value};
+use super::value::{Closure, Object, Upvalue, Value};
 use std::fmt;
-use tumulus_heap::{AllocError, Gc, Heap, HeapBuilder, Interner, Trace, Tracer};
+use tumulus_heap::{AllocError, Gc, GcVec, Heap, HeapBuilder, Interner, Trace, Tracer};
 
 /// Why the guest's program stopped, or its handler runs.
 #[derive(Debug)]
@@ -491,7 +491,10 @@ impl Machine {
                     }
                     Op::Array(count) => {
                         let items = self.state.stack.top(count as usize).to_vec();
-                        let array = self.make(|heap| Array::new(heap, &items))?;
+                        let array = self.make(|heap| {
+                            let array = GcVec::try_from_slice(heap, &items)?;
+                            Ok(heap.try_alloc(array)?)
+                        })?;
                         self.state.stack.push(Value::Array(array))?;
                         self.state.stack.replace(count as usize + 1, Value::Array(array));
                     }
@@ -531,7 +534,7 @@ impl Machine {
     fn index(&mut self, target: Value, at: Value) -> Outcome {
         match (target, at) {
             (Value::Array(array), Value::Number(at)) if at >= 0.0 => {
-                let items = self.heap[array].items(&self.heap);
+                let items = array.as_slice(&self.heap);
                 match items.get(at as usize) {
                     Some(item) => Ok(*item),
                     None => wrong(format!("an array of {} items has none at {at}", items.len())),
@@ -550,7 +553,6 @@ impl Machine {
     fn set_index(&mut self, target: Value, at: Value, value: Value) -> Outcome<()> {
         match (target, at) {
             (Value::Array(array), Value::Number(at)) if at >= 0.0 => {
-                let array = self.heap[array];
                 if array.set(&mut self.heap, at as usize, value) {
                     return Ok(());
                 }

@@ -1,7 +1,7 @@
 //! The host's functions.
 
 use super::machine::{Machine, Outcome, wrong};
-use super::value::{Array, Object, Value};
+use super::value::{Object, Value};
 
 macro_rules! natives {
     ($($variant:ident $name:literal),* $(,)?) => {
@@ -38,11 +38,9 @@ pub fn call(machine: &mut Machine, native: Native, count: usize) -> Outcome {
             machine.text(&text)
         }
         (Native::Len, &[Value::Text(text)]) => Ok(Value::Number(machine.heap[text].len() as f64)),
-        (Native::Len, &[Value::Array(array)]) => {
-            Ok(Value::Number(machine.heap[array].items(&machine.heap).len() as f64))
-        }
+        (Native::Len, &[Value::Array(array)]) => Ok(Value::Number(array.len(&machine.heap) as f64)),
         (Native::Push, &[Value::Array(array), value]) => {
-            machine.make(|heap| Array::push(heap, array, value))?;
+            machine.make(|heap| Ok(array.try_push(heap, value)?))?;
             Ok(value)
         }
         (Native::Extend, &[Value::Object(prototype)]) => {

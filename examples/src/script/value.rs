@@ -2,14 +2,15 @@
 
 use super::natives::Native;
 use std::fmt::Write;
-use tumulus_heap::{AllocError, Gc, Heap, Trace};
+use tumulus_heap::{AllocError, Gc, GcVec, Heap, Trace};
 
 /// A value of the guest's. Its tag takes a word: a smaller one makes the compiler copy values in pieces, and the processor
 /// waits when it reads the whole.
-#[derive(Copy, Clone, Debug, PartialEq, Trace)]
+#[derive(Copy, Clone, Debug, Default, PartialEq, Trace)]
 #[repr(u64)]
 pub enum Value {
     /// `nil`.
+    #[default]
     Nil,
     /// `true`, `false`.
     Bool(bool),
@@ -22,7 +23,7 @@ pub enum Value {
     /// A function of the guest's.
     Closure(Gc<Closure>),
     /// An array.
-    Array(Gc<Array>),
+    Array(Gc<GcVec<Value>>),
     /// An object.
     Object(Gc<Object>),
 }
@@ -45,55 +46,6 @@ pub enum Upvalue {
     Open(usize),
     /// This value.
     Closed(Value),
-}
-
-/// An array: a slice in the heap, with room behind the items that count.
-#[derive(Copy, Clone, Debug, Trace)]
-pub struct Array {
-    items: Gc<[Value]>,
-    len: usize,
-}
-
-impl Array {
-    /// An array of these items.
-    ///
-    /// # Errors
-    ///
-    /// If there is no room.
-    pub fn new(heap: &mut Heap, items: &[Value]) -> Result<Gc<Array>, AllocError> {
-        let array = Array { items: heap.try_alloc_slice(items)?, len: items.len() };
-        Ok(heap.try_alloc(array)?)
-    }
-
-    /// Its items.
-    pub fn items(self, heap: &Heap) -> &[Value] {
-        &heap[self.items][..self.len]
-    }
-
-    /// Writes an item. False if there is none at that place.
-    pub fn set(self, heap: &mut Heap, at: usize, value: Value) -> bool {
-        if at < self.len {
-            heap.set(self.items, at, value);
-        }
-        at < self.len
-    }
-
-    /// Puts an item behind the others.
-    ///
-    /// # Errors
-    ///
-    /// If there is no room.
-    pub fn push(heap: &mut Heap, array: Gc<Array>, value: Value) -> Result<(), AllocError> {
-        let Array { mut items, len } = heap[array];
-        if len == heap[items].len() {
-            let old = heap[items].to_vec();
-            let item = |at| old.get(at).copied().unwrap_or(Value::Nil);
-            items = heap.try_alloc_slice_with(4.max(2 * len), item).map_err(AllocError::without_value)?;
-        }
-        heap.set(items, len, value);
-        heap[array] = Array { items, len: len + 1 };
-        Ok(())
-    }
 }
 
 /// An object: a hash table of its properties, and a prototype that has the others. Their names are interned: two that have the
@@ -209,7 +161,7 @@ impl Value {
             Value::Object(object) => write!(text, "<object of {}>", heap[object].used),
             Value::Array(array) => {
                 text.push('[');
-                for (at, item) in heap[array].items(heap).iter().enumerate().take(100) {
+                for (at, item) in array.as_slice(heap).iter().enumerate().take(100) {
                     text.push_str(if at > 0 { ", " } else { "" });
                     item.write(heap, text, depth + 1)?;
                 }
