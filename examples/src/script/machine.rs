@@ -87,6 +87,11 @@ impl Stack {
         self.slots[self.len]
     }
 
+    /// Whether what is on top counts as true, seen where it is.
+    fn is_true(&self) -> bool {
+        !matches!(self.slots[self.len - 1], Value::Nil | Value::Bool(false))
+    }
+
     fn peek(&self, below: usize) -> Value {
         self.slots[self.len - 1 - below]
     }
@@ -417,7 +422,18 @@ impl Machine {
                         self.state.stack.pop();
                     }
                     Op::GetIndex => {
-                        let value = self.index(self.state.stack.peek(1), self.state.stack.peek(0))?;
+                        let value = match self.state.stack.top(2) {
+                            &[Value::Array(array), Value::Number(at)] if at >= 0.0 => {
+                                let items = array.as_slice(&self.heap);
+                                match items.get(at as usize) {
+                                    Some(item) => *item,
+                                    None => {
+                                        return wrong(format!("an array of {} items has none at {at}", items.len()));
+                                    }
+                                }
+                            }
+                            _ => self.property(self.state.stack.peek(1), self.state.stack.peek(0))?,
+                        };
                         self.state.stack.replace(2, value);
                     }
                     Op::SetIndex => {
@@ -428,7 +444,11 @@ impl Machine {
                         self.state.stack.replace(3, value);
                     }
                     Op::Add | Op::Subtract | Op::Multiply | Op::Divide | Op::Remainder | Op::Less | Op::LessEqual => {
-                        let result = self.binary(op, self.state.stack.peek(1), self.state.stack.peek(0))?;
+                        // Matched where they are: to copy a value whose halves were just written makes the processor wait.
+                        let result = match self.state.stack.top(2) {
+                            &[Value::Number(a), Value::Number(b)] => arithmetic(op, a, b),
+                            _ => self.join(op)?,
+                        };
                         self.state.stack.replace(2, result);
                     }
                     Op::Equal => {
@@ -436,7 +456,7 @@ impl Machine {
                         self.state.stack.replace(2, Value::Bool(same));
                     }
                     Op::Not => {
-                        let is_true = self.state.stack.peek(0).is_true();
+                        let is_true = self.state.stack.is_true();
                         self.state.stack.replace(1, Value::Bool(!is_true));
                     }
                     Op::Negate => match self.state.stack.peek(0) {
@@ -445,12 +465,13 @@ impl Machine {
                     },
                     Op::Jump(to) => frame.at = to as usize,
                     Op::JumpIfFalse(to) => {
-                        if !self.state.stack.pop().is_true() {
+                        if !self.state.stack.is_true() {
                             frame.at = to as usize;
                         }
+                        self.state.stack.len -= 1;
                     }
                     Op::AndJump(to) | Op::OrJump(to) => {
-                        if self.state.stack.peek(0).is_true() == matches!(op, Op::OrJump(_)) {
+                        if self.state.stack.is_true() == matches!(op, Op::OrJump(_)) {
                             frame.at = to as usize;
                         } else {
                             self.state.stack.pop();
@@ -531,15 +552,9 @@ impl Machine {
         }
     }
 
-    fn index(&mut self, target: Value, at: Value) -> Outcome {
+    /// The property of an object whose name the guest has computed.
+    fn property(&mut self, target: Value, at: Value) -> Outcome {
         match (target, at) {
-            (Value::Array(array), Value::Number(at)) if at >= 0.0 => {
-                let items = array.as_slice(&self.heap);
-                match items.get(at as usize) {
-                    Some(item) => Ok(*item),
-                    None => wrong(format!("an array of {} items has none at {at}", items.len())),
-                }
-            }
             (Value::Object(object), Value::Text(name)) => {
                 // A name that nobody has is no object's.
                 let text = self.heap[name].to_string();
@@ -570,23 +585,29 @@ impl Machine {
         }
     }
 
-    #[inline]
-    fn binary(&mut self, op: Op, left: Value, right: Value) -> Outcome {
-        match (left, right) {
-            (Value::Number(a), Value::Number(b)) => Ok(match op {
-                Op::Add => Value::Number(a + b),
-                Op::Subtract => Value::Number(a - b),
-                Op::Multiply => Value::Number(a * b),
-                Op::Divide => Value::Number(a / b),
-                Op::Remainder => Value::Number(a % b),
-                Op::Less => Value::Bool(a < b),
-                _ => Value::Bool(a <= b),
-            }),
-            (Value::Text(a), Value::Text(b)) if op == Op::Add => {
+    /// Adds the two strings on top of the stack. Other operations have no meaning for what is no number.
+    #[inline(never)]
+    fn join(&mut self, op: Op) -> Outcome {
+        match *self.state.stack.top(2) {
+            [Value::Text(a), Value::Text(b)] if op == Op::Add => {
                 let both = [&self.heap[a], &self.heap[b]].concat();
                 self.text(&both)
             }
-            _ => wrong(format!("{op:?} of {} and {}", self.show(left), self.show(right))),
+            [left, right] => wrong(format!("{op:?} of {} and {}", self.show(left), self.show(right))),
+            _ => unreachable!("two were asked for"),
         }
+    }
+}
+
+#[inline]
+fn arithmetic(op: Op, a: f64, b: f64) -> Value {
+    match op {
+        Op::Add => Value::Number(a + b),
+        Op::Subtract => Value::Number(a - b),
+        Op::Multiply => Value::Number(a * b),
+        Op::Divide => Value::Number(a / b),
+        Op::Remainder => Value::Number(a % b),
+        Op::Less => Value::Bool(a < b),
+        _ => Value::Bool(a <= b),
     }
 }

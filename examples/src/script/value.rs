@@ -129,11 +129,6 @@ fn place(fields: &[Option<Field>], name: Gc<str>) -> usize {
 }
 
 impl Value {
-    /// Whether a condition holds.
-    pub fn is_true(self) -> bool {
-        !matches!(self, Value::Nil | Value::Bool(false))
-    }
-
     /// Equality: of strings by their contents, of objects by identity.
     pub fn equals(self, other: Value, heap: &Heap) -> bool {
         match (self, other) {
