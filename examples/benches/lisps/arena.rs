@@ -4,7 +4,7 @@
 //!
 //! What no guest code runs in, such as `(+ (car list) 1)`, is evaluated by plain recursion all the same.
 
-use super::Contestant;
+use crate::contest::Contestant;
 use gc_arena::{Arena, Collect, Gc, Lock, Mutation, RefLock, Rootable};
 use smallvec::SmallVec;
 use tumulus_examples::lisp::code::{Code, Native, Program};
@@ -113,7 +113,7 @@ enum Control<'gc> {
 struct State<'gc> {
     program: &'static Program,
     globals: Vec<Value<'gc>>,
-    quoted: Vec<Value<'gc>>,
+    literals: Vec<Value<'gc>>,
     continuations: Vec<Continuation<'gc>>,
     control: Control<'gc>,
 }
@@ -131,7 +131,7 @@ pub fn load(text: &'static str) -> Box<dyn Contestant> {
     let arena = Arena::new(|mc| State {
         program,
         globals: vec![Value::Nil; program.globals.len()],
-        quoted: program.quoted.iter().map(|datum| literal(mc, datum)).collect(),
+        literals: program.literals.iter().map(|datum| literal(mc, datum)).collect(),
         continuations: Vec::new(),
         control: Control::Return(Value::Nil),
     });
@@ -162,7 +162,7 @@ impl Contestant for Lisp {
         self.top(self.main);
         self.arena.mutate(|_, state| match state.control {
             Control::Return(Value::Number(number)) => number.to_string(),
-            Control::Return(Value::Symbol(symbol)) => state.program.symbols.name(symbol).into(),
+            Control::Return(Value::Symbol(symbol)) => state.program.name(symbol).into(),
             _ => "something else".into(),
         })
     }
@@ -182,7 +182,7 @@ impl Lisp {
 
 impl<'gc> State<'gc> {
     fn frame(&self, mc: &Mutation<'gc>, function: usize, outer: Option<FrameRef<'gc>>) -> FrameRef<'gc> {
-        let slots = smallvec::smallvec![Value::Nil; self.program.functions[function].slots];
+        let slots = smallvec::smallvec![Value::Nil; self.program.functions[function].parameters + 1];
         Gc::new(mc, RefLock::new(Frame { outer, slots }))
     }
 
@@ -228,9 +228,7 @@ impl<'gc> State<'gc> {
             Code::Lambda(function) => {
                 Control::Return(Value::Closure(Gc::new(mc, Closure { function: *function, frame })))
             }
-            Code::CallNative { native, args, direct: false, .. } => {
-                self.native(mc, *native, args, 0, [Value::Nil; 3], frame)
-            }
+            Code::CallNative(native, args, false) => self.native(mc, *native, args, 0, [Value::Nil; 3], frame),
             Code::Call(callee, args) => {
                 let Value::Closure(closure) = self.direct(mc, callee, frame) else { panic!("no function") };
                 let function = closure.function;
@@ -245,14 +243,11 @@ impl<'gc> State<'gc> {
     /// Evaluates what runs no guest code.
     fn direct(&self, mc: &Mutation<'gc>, code: &'static Code, frame: FrameRef<'gc>) -> Value<'gc> {
         match code {
-            Code::Nil => Value::Nil,
-            Code::Bool(bool) => Value::Bool(*bool),
-            Code::Number(number) => Value::Number(*number),
-            Code::Quoted(number) => self.quoted[*number],
-            Code::Local(slot) => frame.borrow().slots[*slot],
-            Code::Outer(outward, slot) => around(frame, *outward).borrow().slots[*slot],
+            Code::Literal(number) => self.literals[*number],
+            Code::Variable(0, slot) => frame.borrow().slots[*slot],
+            Code::Variable(outward, slot) => around(frame, *outward).borrow().slots[*slot],
             Code::Global(number) => self.globals[*number],
-            Code::CallNative { native, args, .. } => {
+            Code::CallNative(native, args, _) => {
                 let mut values = [Value::Nil; 3];
                 for (value, arg) in values.iter_mut().zip(args) {
                     *value = self.direct(mc, arg, frame);

@@ -1,6 +1,6 @@
 //! The Lisp over `Rc<RefCell>`: what is shared is counted, and what forms a cycle leaks.
 
-use super::Contestant;
+use crate::contest::Contestant;
 use smallvec::SmallVec;
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -56,7 +56,7 @@ struct Table {
 struct Lisp {
     program: &'static Program,
     globals: Vec<Value>,
-    quoted: Vec<Value>,
+    literals: Vec<Value>,
     main: usize,
 }
 
@@ -72,8 +72,8 @@ pub fn load(text: &'static str) -> Box<dyn Contestant> {
     let forms = program.compile(text).expect("it is a program");
     let main = program.compile("(main)").expect("it is a program")[0];
     let program = Box::leak(Box::new(program));
-    let quoted = program.quoted.iter().map(literal).collect();
-    let mut lisp = Lisp { program, globals: vec![Value::Nil; program.globals.len()], quoted, main };
+    let literals = program.literals.iter().map(literal).collect();
+    let mut lisp = Lisp { program, globals: vec![Value::Nil; program.globals.len()], literals, main };
     for form in forms {
         lisp.top(form).expect("the program is right");
     }
@@ -98,7 +98,7 @@ impl Contestant for Lisp {
     fn run_main(&mut self) -> String {
         match self.top(self.main).expect("the program is right") {
             Value::Number(number) => number.to_string(),
-            Value::Symbol(symbol) => self.program.symbols.name(symbol).into(),
+            Value::Symbol(symbol) => self.program.name(symbol).into(),
             other => format!("{other:?}"),
         }
     }
@@ -111,7 +111,7 @@ impl Lisp {
     }
 
     fn frame(&self, function: usize, outer: Option<FrameRef>) -> FrameRef {
-        let slots = smallvec::smallvec![Value::Nil; self.program.functions[function].slots];
+        let slots = smallvec::smallvec![Value::Nil; self.program.functions[function].parameters + 1];
         Rc::new(RefCell::new(Frame { outer, slots }))
     }
 
@@ -148,12 +148,9 @@ impl Lisp {
 
     fn eval(&mut self, code: &Code, frame: &FrameRef) -> Outcome {
         match code {
-            Code::Nil => Ok(Value::Nil),
-            Code::Bool(bool) => Ok(Value::Bool(*bool)),
-            Code::Number(number) => Ok(Value::Number(*number)),
-            Code::Quoted(number) => Ok(self.quoted[*number].clone()),
-            Code::Local(slot) => Ok(frame.borrow().slots[*slot].clone()),
-            Code::Outer(outward, slot) => Ok(around(frame, *outward).borrow().slots[*slot].clone()),
+            Code::Literal(number) => Ok(self.literals[*number].clone()),
+            Code::Variable(0, slot) => Ok(frame.borrow().slots[*slot].clone()),
+            Code::Variable(outward, slot) => Ok(around(frame, *outward).borrow().slots[*slot].clone()),
             Code::Global(number) => Ok(self.globals[*number].clone()),
             Code::SetGlobal(number, value) => {
                 self.globals[*number] = self.eval(value, frame)?;
@@ -179,7 +176,7 @@ impl Lisp {
                 }
                 Ok(last)
             }
-            Code::CallNative { native, args, .. } => {
+            Code::CallNative(native, args, _) => {
                 let mut values = [Value::Nil, Value::Nil, Value::Nil];
                 for (at, arg) in args.iter().enumerate() {
                     values[at] = self.eval(arg, frame)?;
@@ -190,7 +187,7 @@ impl Lisp {
                 let (function, frame) = self.prepare(callee, args, frame)?;
                 self.run(function, frame)
             }
-            Code::Native(_) | Code::Try(_) => Err(Box::new("not in these programs".into())),
+            Code::CallCc(_) | Code::Try(_) => Err(Box::new("not in these programs".into())),
         }
     }
 
