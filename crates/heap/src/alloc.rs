@@ -1,6 +1,6 @@
 //! Allocation of single values. Slices and strings are in `slices.rs`.
 
-use crate::error::{AllocError, AllocErrorKind};
+use crate::error::{AllocError, AllocErrorKind, NoValue};
 use crate::heap::Heap;
 use crate::raw::{Gc, Object, Store, requested_bytes};
 use crate::trace::Trace;
@@ -178,7 +178,7 @@ impl Heap {
     #[inline(never)]
     fn no_temporaries(&self, type_name: &'static str) -> AllocError {
         AllocError {
-            value: (),
+            value: NoValue,
             kind: AllocErrorKind::System,
             used: self.store.limited_bytes(),
             limit: self.store.limit,
