@@ -161,6 +161,7 @@ impl Store {
             Some(_) => Shape::OUTLINE,
             None => Shape::of_granules(form.granules).ok_or(Unfit::Form)?,
         };
+        self.say_here(None);
         let vacancy = self.vacancy(info, shape).map_err(Unfit::Refused)?;
         let place = {
             // SAFETY: a vacancy is inside the cage.
