@@ -32,8 +32,7 @@ impl Subject {
     /// If there is none of that name, or its parameters cannot be that.
     pub fn open<'t>(name: &str, set: impl IntoIterator<Item = (&'t str, &'t str)>) -> Result<Subject, SubjectError> {
         let Some(definition) = workloads::find(name) else {
-            let known: Vec<&str> = workloads::all().iter().map(|definition| definition.name).collect();
-            return Err(SubjectError::Unknown { name: name.into(), known: known.join(", ") });
+            return Err(SubjectError::unknown(name));
         };
         let parameters = Values::resolve(definition.parameters, set)?;
         let workload = (definition.make)(&parameters)?;
@@ -65,4 +64,11 @@ pub enum SubjectError {
     /// A parameter cannot be that.
     #[error(transparent)]
     Parameter(#[from] ParameterError),
+}
+
+impl SubjectError {
+    pub(crate) fn unknown(name: &str) -> SubjectError {
+        let known: Vec<&str> = workloads::all().iter().map(|definition| definition.name).collect();
+        SubjectError::Unknown { name: name.into(), known: known.join(", ") }
+    }
 }

@@ -103,6 +103,14 @@ impl Range {
         }
     }
 
+    /// The same, as it would be written.
+    pub fn default_text(self) -> String {
+        match self {
+            Range::Bytes { default, .. } => Bytes(default).to_string(),
+            other => other.default().to_string(),
+        }
+    }
+
     fn read(self, text: &str) -> Option<Value> {
         match self {
             Range::Count { from, to, .. } => {
