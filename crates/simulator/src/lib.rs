@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 pub mod command;
+pub mod compare;
 mod findings;
 pub mod mmu;
 pub mod options;

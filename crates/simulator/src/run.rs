@@ -196,13 +196,18 @@ impl About {
             options: setup.options.clone(),
             seed: setup.seed,
             environment: VARIABLES.into_iter().filter_map(variable).collect(),
-            machine: Machine {
-                os: std::env::consts::OS.into(),
-                arch: std::env::consts::ARCH.into(),
-                cores: std::thread::available_parallelism().map_or(1, usize::from),
-            },
+            machine: machine(),
             began_at: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()),
         }
+    }
+}
+
+/// This machine.
+pub(crate) fn machine() -> Machine {
+    Machine {
+        os: std::env::consts::OS.into(),
+        arch: std::env::consts::ARCH.into(),
+        cores: std::thread::available_parallelism().map_or(1, usize::from),
     }
 }
 

@@ -1,5 +1,6 @@
 //! How figures are shown to people.
 
+pub mod comparison;
 mod sparkline;
 pub mod table;
 
