@@ -30,7 +30,7 @@ pub use budget::{Budget, Progress};
 pub use builder::HeapBuilder;
 pub use collect::Collector;
 pub use error::{AllocError, AllocErrorKind, BuildError, HandleError, HandleName, HeapError, RootError};
-pub use events::{Event, Kind, Reason};
+pub use events::{Event, Kind, Pause, Reason};
 pub use external::{ExternalBytes, HeapId};
 pub use heap::Heap;
 pub use limit::NearLimit;
