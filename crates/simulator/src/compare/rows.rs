@@ -69,11 +69,13 @@ pub(super) fn of(comparison: &Comparison) -> Vec<Row> {
     for at in 0..rows.len() {
         let same: Vec<usize> = (0..rows.len()).filter(|&other| programs[other] == programs[at]).collect();
         let completed = || same.iter().map(|&other| &rows[other].1).filter(|row| row.failure.is_none());
-        let ideal = |total: fn(&Row) -> u64| completed().map(|row| total(row).saturating_sub(row.collector)).min();
+        let ideal = |without_collector: fn(&Row) -> u64| completed().map(without_collector).min();
         let over = |total: u64, ideal: Option<u64>| {
             ideal.filter(|&ideal| ideal > 0).map(|ideal| total as f64 / ideal as f64 - 1.0)
         };
-        let (wall, cpu) = (ideal(|row| row.wall), ideal(|row| row.cpu));
+        let wall = ideal(|row| row.wall.saturating_sub(row.collector));
+        // Pauses are timed on the wall; of the processors' time the collector has had the same share.
+        let cpu = ideal(|row| row.cpu - (row.cpu as f64 * row.collector as f64 / row.wall.max(1) as f64) as u64);
         let sums: Vec<String> = same.iter().filter_map(|&other| checksum(rows[other].0)).collect();
         let mine = checksum(rows[at].0);
         let row = &rows[at].1;
