@@ -177,8 +177,12 @@ fn what_the_longest_pause_was(outcome: &Outcome) -> Option<Finding> {
         (Reason::Failure, _) => "an allocation had failed, so that the whole heap was collected at once",
         (Reason::Asked, _) => "the program asked for it",
         (_, true) => "its slices hurried, as the program allocated faster than they could follow",
-        _ if outcome.time.cpu < outcome.time.wall / 10 * 9 => {
-            "nothing the heap did makes it special; the machine was busy with something else for part of the run"
+        _ if outcome
+            .time
+            .collector_cpu
+            .is_some_and(|cpu| outcome.time.collector.saturating_sub(cpu) > all.longest / 2) =>
+        {
+            "the machine did something else for much of that time, so that it is not the heap's doing"
         }
         _ => "a single call of a trace or a drop, or the roots, may have been long",
     };

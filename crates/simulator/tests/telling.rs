@@ -103,7 +103,7 @@ fn the_same_seed_gives_the_same_collections() {
         page.text()
     };
     let first = lines(1);
-    assert!(first.lines().count() > 20, "{first}");
+    assert!(first.lines().count() > 5, "{first}");
     assert_eq!(first, lines(1), "byte for byte");
     assert_ne!(first, lines(2));
 }

@@ -78,7 +78,7 @@ fn shards_are_parts_of_one_comparison() {
     assert_eq!(collections(&merged), collections(&whole));
 
     let error = told(tumulus().arg("merge").args(&parts[..2]), 1);
-    assert!(error.contains("in none of the files: no collector, round 1"), "{error}");
+    assert!(error.contains("in none of the files: growth=3, round 1; no collector, round 1"), "{error}");
     let error = told(tumulus().arg("merge").args([&parts[0], &parts[1], &parts[0]]), 1);
     assert!(error.contains("is in file 1 and in file 3"), "{error}");
     let other = folder.file("other.json");

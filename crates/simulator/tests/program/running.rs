@@ -89,7 +89,8 @@ fn each_end_has_its_code() {
 
 #[test]
 fn a_line_is_told_of_each_collection_on_request() {
-    let assert = tumulus().args(SMALL).args(["--live", "--quiet", "--nursery", "64k"]).assert().success();
+    let assert =
+        tumulus().args(SMALL).args(["--live", "--quiet", "--nursery", "64k", "--min-heap", "128k"]).assert().success();
     let told = String::from_utf8(assert.get_output().stderr.clone()).unwrap();
     assert!(told.lines().count() > 10 && told.lines().all(|line| line.contains("Mark-Sweep")), "{told}");
     assert!(assert.get_output().stdout.is_empty());
