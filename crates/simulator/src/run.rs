@@ -140,6 +140,7 @@ pub fn run(workload: &mut (impl Workload + ?Sized), mut setup: Setup) -> Result<
             collector,
             mutator: wall - collector,
             cpu: cpu.as_nanos() as u64,
+            collector_cpu: recorder.cpu.map(|cpu| cpu.as_nanos() as u64),
             operations_per_second: operations as f64 / Duration::from_nanos(wall.max(1)).as_secs_f64(),
         },
         memory: Memory {

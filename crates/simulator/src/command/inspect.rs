@@ -2,10 +2,10 @@
 
 use super::output::Output;
 use super::{Code, Failure};
+use crate::show::grid::grid;
 use crate::show::{bytes, count};
 use anstyle::Style;
 use clap::Args;
-use comfy_table::{CellAlignment, Table, presets};
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -93,7 +93,7 @@ fn tell_groups(snapshot: &Snapshot, dominators: &Dominators, top: usize, out: &m
         let name = shortened(group.name);
         [name, count(group.count), bytes(group.self_size), bytes(group.retained_size)]
     });
-    writeln!(out, "{TITLE}by name{TITLE:#}\n\n{}\n", table(["", "objects", "own", "retained"], rows))
+    writeln!(out, "{TITLE}by name{TITLE:#}\n\n{}\n", grid(["", "objects", "own", "retained"], rows))
 }
 
 fn tell_largest(snapshot: &Snapshot, dominators: &Dominators, top: usize, out: &mut Output) -> io::Result<()> {
@@ -109,7 +109,7 @@ fn tell_largest(snapshot: &Snapshot, dominators: &Dominators, top: usize, out: &
             retained,
         ]
     });
-    writeln!(out, "{TITLE}what retains most{TITLE:#}\n\n{}", table(["", "kind", "own", "retained"], rows))
+    writeln!(out, "{TITLE}what retains most{TITLE:#}\n\n{}", grid(["", "kind", "own", "retained"], rows))
 }
 
 fn tell_paths(snapshot: &Snapshot, wanted: &str, out: &mut Output) -> Result<Code, Failure> {
@@ -175,20 +175,8 @@ fn tell_diff(diff: &Diff<'_>, top: usize, out: &mut Output) -> Result<Code, Fail
             format!("{sign}{}", bytes(delta.unsigned_abs())),
         ]
     });
-    writeln!(out, "{}", table(["", "new", "gone", "own bytes"], rows))?;
+    writeln!(out, "{}", grid(["", "new", "gone", "own bytes"], rows))?;
     Ok(Code::Done)
-}
-
-fn table(header: [&str; 4], rows: impl Iterator<Item = [String; 4]>) -> Table {
-    let mut table = Table::new();
-    table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_header(header);
-    for row in rows {
-        table.add_row(row);
-    }
-    for column in table.column_iter_mut().skip(1) {
-        column.set_cell_alignment(CellAlignment::Right);
-    }
-    table
 }
 
 /// A name in one line, and not too long.

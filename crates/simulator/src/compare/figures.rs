@@ -19,6 +19,8 @@ pub struct Figures {
     pub cpu: u64,
     /// In slices of collections.
     pub collector: u64,
+    /// The same on a processor, if the system tells it.
+    pub collector_cpu: Option<u64>,
     /// Half of the pauses took no longer.
     pub pause_50: u64,
     /// 99 of 100 took no longer.
@@ -46,6 +48,7 @@ impl Figures {
             wall: outcome.time.wall,
             cpu: outcome.time.cpu,
             collector: outcome.time.collector,
+            collector_cpu: outcome.time.collector_cpu,
             pause_50: outcome.pauses.all.percentile(50.0),
             pause_99: outcome.pauses.all.percentile(99.0),
             longest: outcome.pauses.all.longest,

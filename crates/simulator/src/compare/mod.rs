@@ -254,9 +254,12 @@ impl Plan {
         let jobs: Vec<(usize, usize)> = (0..self.contenders.len())
             .flat_map(|contender| (0..self.rounds).map(move |round| (contender, round)))
             .collect();
-        let mine = &jobs[how.shard.range(jobs.len())];
-        let minima = self.minima(mine, runner, how);
-        let runs = pool::each(how.at_once, mine, |done, &(contender, round)| {
+        // A shard has few contenders, so that it looks for few of the least heaps. It does round after round, so that a slow
+        // minute of the machine falls on all of them.
+        let mut mine = jobs[how.shard.range(jobs.len())].to_vec();
+        mine.sort_by_key(|&(contender, round)| (round, contender));
+        let minima = self.minima(&mine, runner, how);
+        let runs = pool::each(how.at_once, &mine, |done, &(contender, round)| {
             if how.interrupt.load(Ordering::Relaxed) {
                 return None;
             }
@@ -265,6 +268,8 @@ impl Plan {
             // What was interrupted says nothing about its contender.
             (!how.interrupt.load(Ordering::Relaxed)).then_some(run)
         });
+        let mut runs: Vec<Run> = runs.into_iter().flatten().collect();
+        runs.sort_by_key(|run| (run.contender, run.round));
         let comparison = Comparison {
             format: FORMAT,
             version: env!("CARGO_PKG_VERSION").into(),
@@ -273,7 +278,7 @@ impl Plan {
             contenders: self.contenders.clone(),
             rounds: self.rounds,
             shards: vec![how.shard],
-            runs: runs.into_iter().flatten().collect(),
+            runs,
             rows: Vec::new(),
         };
         comparison.with_rows()

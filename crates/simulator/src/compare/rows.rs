@@ -31,6 +31,8 @@ pub struct Row {
     pub cpu: u64,
     /// In slices of collections.
     pub collector: u64,
+    /// The same on a processor, if the system tells it.
+    pub collector_cpu: Option<u64>,
     /// By how much it takes longer than the least that is known to be possible without collecting, in time on the wall.
     pub overhead: Option<f64>,
     /// The same in time of processors, which other programs do not disturb so much.
@@ -69,11 +71,12 @@ pub(super) fn of(comparison: &Comparison) -> Vec<Row> {
     for at in 0..rows.len() {
         let same: Vec<usize> = (0..rows.len()).filter(|&other| programs[other] == programs[at]).collect();
         let completed = || same.iter().map(|&other| &rows[other].1).filter(|row| row.failure.is_none());
-        let ideal = |total: fn(&Row) -> u64| completed().map(|row| total(row).saturating_sub(row.collector)).min();
+        let ideal = |without_collector: fn(&Row) -> Option<u64>| completed().filter_map(without_collector).min();
         let over = |total: u64, ideal: Option<u64>| {
             ideal.filter(|&ideal| ideal > 0).map(|ideal| total as f64 / ideal as f64 - 1.0)
         };
-        let (wall, cpu) = (ideal(|row| row.wall), ideal(|row| row.cpu));
+        let wall = ideal(|row| Some(row.wall.saturating_sub(row.collector)));
+        let cpu = ideal(|row| row.collector_cpu.map(|collector| row.cpu.saturating_sub(collector)));
         let sums: Vec<String> = same.iter().filter_map(|&other| checksum(rows[other].0)).collect();
         let mine = checksum(rows[at].0);
         let row = &rows[at].1;
@@ -101,6 +104,7 @@ fn row(label: &str, runs: &[&Run]) -> Row {
         },
     });
     let middle = |figure: fn(&Figures) -> u64| median(figures.iter().map(|figures| figure(figures)).collect());
+    let collector_cpu: Option<Vec<u64>> = figures.iter().map(|figures| figures.collector_cpu).collect();
     let limit = runs[0].limit;
     Row {
         label: label.into(),
@@ -111,6 +115,7 @@ fn row(label: &str, runs: &[&Run]) -> Row {
         wall: middle(|figures| figures.wall),
         cpu: middle(|figures| figures.cpu),
         collector: middle(|figures| figures.collector),
+        collector_cpu: collector_cpu.map(median),
         overhead: None,
         cpu_overhead: None,
         pause_50: middle(|figures| figures.pause_50),
@@ -187,6 +192,7 @@ mod tests {
             wall,
             cpu: wall,
             collector,
+            collector_cpu: Some(collector),
             pause_50: 0,
             pause_99: 0,
             longest: 0,
@@ -209,6 +215,7 @@ mod tests {
         .rows();
         let overheads: Vec<f64> = rows.iter().filter_map(|row| row.overhead).collect();
         assert!((overheads[0] - 0.4).abs() < 1e-9 && (overheads[1] - 0.5).abs() < 1e-9, "{overheads:?}");
+        assert_eq!(rows[0].cpu_overhead, rows[0].overhead);
         assert_eq!(rows[1].wall, 150, "the median of three");
     }
 

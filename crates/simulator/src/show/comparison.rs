@@ -1,15 +1,16 @@
 //! The tables of a comparison.
 
+use super::grid::grid;
 use super::{bytes, percent, time};
 use crate::compare::{Comparison, Row};
 use anstyle::{AnsiColor, Style};
-use comfy_table::{CellAlignment, Table, presets};
 use std::fmt::Write;
 
 const TITLE: Style = Style::new().bold();
 const PROBLEM: Style = AnsiColor::Red.on_default().bold();
 /// The windows whose utilisation is shown, in milliseconds.
 const WINDOWS_MS: [u64; 6] = [1, 2, 5, 10, 100, 1000];
+const CURVE: Style = AnsiColor::Cyan.on_default();
 /// How long the longest bar is.
 const BAR: f64 = 24.0;
 
@@ -37,15 +38,16 @@ fn write(text: &mut String, comparison: &Comparison) -> std::fmt::Result {
     let workload = comparison.contenders.first().map_or("", |contender| contender.settings.workload());
     writeln!(text, "{TITLE}{workload}{TITLE:#}  {of}\n")?;
     writeln!(text, "{}\n", figures(&rows))?;
-    if rows.iter().any(|row| row.of_minimum.is_some() && row.overhead.is_some()) {
-        writeln!(text, "{TITLE}overhead by the size of the heap{TITLE:#}\n\n{}\n", curve(&rows))?;
-    }
-    writeln!(text, "{TITLE}least share of any window that the program had{TITLE:#}\n\n{}\n", utilisation(&rows))?;
+    curve(text, &rows)?;
     writeln!(
         text,
-        "overhead: how much longer it takes than {} of all with what is known of its collector's time subtracted; collecting\n\
-         costs at least that. cpu: the same in processor time, which other programs disturb less.",
-        if rows.len() > 1 { "the least" } else { "itself" },
+        "{TITLE}utilisation{TITLE:#}: the program's least share of any window of that length\n\n{}\n",
+        utilisation(&rows)
+    )?;
+    writeln!(
+        text,
+        "overhead: how much longer it takes than the least time that any of these would take without what is known of its\n\
+         collector's; collecting costs at least that. cpu: the same in processor time, which others on the machine disturb less."
     )?;
     for row in rows.iter().filter(|row| row.is_different) {
         writeln!(
@@ -65,51 +67,33 @@ fn write(text: &mut String, comparison: &Comparison) -> std::fmt::Result {
     Ok(())
 }
 
-fn table(header: &[&str], rows: impl Iterator<Item = Vec<String>>) -> Table {
-    let mut table = Table::new();
-    table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_header(header);
-    for row in rows {
-        table.add_row(row);
-    }
-    for column in table.column_iter_mut().skip(1) {
-        column.set_cell_alignment(CellAlignment::Right);
-    }
-    table
-}
-
-fn figures(rows: &[Row]) -> Table {
+fn figures(rows: &[Row]) -> String {
     let header =
         ["", "limit", "peak", "time", "overhead", "cpu", "collector", "50 %", "99 %", "longest", "minor", "full"];
-    table(
-        &header,
-        rows.iter().map(|row| {
-            let limit = match (row.limit, row.of_minimum) {
-                (Some(limit), Some(multiple)) => format!("{multiple:.2}x {}", bytes(limit)),
-                (Some(limit), None) => bytes(limit),
-                _ => "none".into(),
-            };
-            if let Some(failure) = &row.failure {
-                let mut cells = vec![row.label.clone(), limit, first_line(failure)];
-                cells.resize(header.len(), String::new());
-                return cells;
-            }
-            let share = |share: Option<f64>| share.map_or(String::new(), percent);
-            vec![
-                row.label.clone(),
-                limit,
-                bytes(row.peak_total),
-                time(row.wall),
-                share(row.overhead),
-                share(row.cpu_overhead),
-                time(row.collector),
-                time(row.pause_50),
-                time(row.pause_99),
-                time(row.longest),
-                row.minor.to_string(),
-                row.full.to_string(),
-            ]
-        }),
-    )
+    let cells = rows.iter().map(|row| {
+        let limit = row.limit.map_or("none".into(), bytes);
+        if let Some(failure) = &row.failure {
+            let mut cells = [const { String::new() }; 12];
+            (cells[0], cells[1], cells[2]) = (row.label.clone(), limit, first_line(failure));
+            return cells;
+        }
+        let share = |share: Option<f64>| share.map_or(String::new(), percent);
+        [
+            row.label.clone(),
+            limit,
+            bytes(row.peak_total),
+            time(row.wall),
+            share(row.overhead),
+            share(row.cpu_overhead),
+            time(row.collector),
+            time(row.pause_50),
+            time(row.pause_99),
+            time(row.longest),
+            row.minor.to_string(),
+            row.full.to_string(),
+        ]
+    });
+    grid(header, cells)
 }
 
 fn first_line(words: &str) -> String {
@@ -122,35 +106,33 @@ fn first_line(words: &str) -> String {
 }
 
 /// A bar for each size: how much time is paid for less memory.
-fn curve(rows: &[Row]) -> Table {
-    let sized = || rows.iter().filter_map(|row| Some((row, row.of_minimum?, row.cpu_overhead?)));
-    let most = sized().map(|(_, _, overhead)| overhead).fold(f64::MIN_POSITIVE, f64::max);
-    let mut table = table(
-        &["", "heap", "overhead (cpu)", ""],
-        sized().map(|(row, multiple, overhead)| {
-            let bar = "█".repeat((overhead / most * BAR).ceil() as usize);
-            vec![row.label.clone(), format!("{multiple:.2}x"), percent(overhead), bar]
-        }),
-    );
-    if let Some(column) = table.column_mut(3) {
-        column.set_cell_alignment(CellAlignment::Left);
+fn curve(text: &mut String, rows: &[Row]) -> std::fmt::Result {
+    let sized: Vec<(&Row, f64, f64)> =
+        rows.iter().filter_map(|row| Some((row, row.of_minimum?, row.cpu_overhead?))).collect();
+    if sized.is_empty() {
+        return Ok(());
     }
-    table
+    let most = sized.iter().map(|&(_, _, overhead)| overhead).fold(f64::MIN_POSITIVE, f64::max);
+    let width = sized.iter().map(|(row, ..)| row.label.chars().count()).max().unwrap_or(0);
+    writeln!(
+        text,
+        "{TITLE}time for memory{TITLE:#}: overhead (cpu) by the size of the heap, as a multiple of the least\n"
+    )?;
+    for (row, multiple, overhead) in sized {
+        let bar = "█".repeat((overhead / most * BAR).ceil() as usize);
+        writeln!(text, " {:width$}  {multiple:>5.2}x  {:>8}  {CURVE}{bar}{CURVE:#}", row.label, percent(overhead))?;
+    }
+    writeln!(text)
 }
 
-fn utilisation(rows: &[Row]) -> Table {
-    let known = |window: &u64| rows.iter().any(|row| share(row, *window).is_some());
-    let windows: Vec<u64> = WINDOWS_MS.into_iter().map(|ms| ms * 1_000_000).filter(known).collect();
-    let names: Vec<String> = windows.iter().map(|&window| time(window)).collect();
-    let header: Vec<&str> = std::iter::once("").chain(names.iter().map(String::as_str)).collect();
+fn utilisation(rows: &[Row]) -> String {
+    let header = ["", "1 ms", "2 ms", "5 ms", "10 ms", "100 ms", "1 s"];
     let with_figures = rows.iter().filter(|row| row.failure.is_none());
-    table(
-        &header,
-        with_figures.map(|row| {
-            let cells = windows.iter().map(|&window| share(row, window).map_or(String::new(), percent));
-            std::iter::once(row.label.clone()).chain(cells).collect()
-        }),
-    )
+    let cells = with_figures.map(|row| {
+        let [a, b, c, d, e, f] = WINDOWS_MS.map(|ms| share(row, ms * 1_000_000).map_or(String::new(), percent));
+        [row.label.clone(), a, b, c, d, e, f]
+    });
+    grid(header, cells)
 }
 
 fn share(row: &Row, window: u64) -> Option<f64> {

@@ -1,6 +1,7 @@
 //! How figures are shown to people.
 
 pub mod comparison;
+pub(crate) mod grid;
 mod sparkline;
 pub mod table;
 
