@@ -9,7 +9,7 @@ use crate::error::{HandleError, HeapError};
 use crate::events::Listener;
 use crate::external::{HeapId, OpenAccount};
 use crate::limit::Pressure;
-use crate::raw::{AnyGc, Gc, NotDisjoint, Object, RootTable, Store, TypeInfo};
+use crate::raw::{AnyGc, Gc, NotDisjoint, Object, RootTable, Shared, Store, TypeInfo};
 use crate::schedule::Schedule;
 use crate::scope::Temporaries;
 use crate::snapshot::Ids;
@@ -18,7 +18,6 @@ use crate::zeal::Zeal;
 use std::any::type_name;
 use std::fmt;
 use std::ops::{Index, IndexMut};
-use std::rc::Rc;
 
 /// A garbage-collected heap.
 ///
@@ -97,7 +96,7 @@ pub struct Heap {
     pub(crate) pressure: Pressure,
     pub(crate) temporaries: Temporaries,
     pub(crate) kept: Kept,
-    pub(crate) roots: Rc<RootTable>,
+    pub(crate) roots: Shared<RootTable>,
     pub(crate) schedule: Schedule,
     pub(crate) accounts: Accounts,
     pub(crate) listener: Listener,

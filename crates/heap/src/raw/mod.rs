@@ -48,6 +48,7 @@ mod region;
 mod remember;
 mod root_table;
 mod runs;
+mod shared;
 mod spaces;
 mod stack;
 mod stamps;
@@ -69,6 +70,7 @@ pub(crate) use object::TypeInfo;
 #[cfg(test)]
 pub(crate) use pages::Page;
 pub(crate) use root_table::{RootSlot, RootTable};
+pub(crate) use shared::Shared;
 pub(crate) use stamps::leave_only;
 pub(crate) use store::{NotDisjoint, Store};
 pub(crate) use upgrade::Kept;
