@@ -125,7 +125,7 @@ pub enum Event {
         timing: Timing,
     },
     /// The program allocates faster than a collection in slices goes on, so that its next slice is larger than the budget
-    /// says.
+    /// says, and than those before it.
     #[non_exhaustive]
     Hurried {
         /// What the collection looks at.
@@ -202,15 +202,18 @@ pub struct Pause {
     pub kind: Kind,
     /// When it began.
     pub began: Instant,
-    /// How long it took.
+    /// How long it took, on the wall.
     pub took: Duration,
+    /// How long the thread was on a processor meanwhile: what is missing, the machine had something else to do. `None` where
+    /// the system does not tell.
+    pub cpu: Option<Duration>,
     /// Bytes of objects when it ended.
     pub used: usize,
 }
 
 impl Pause {
     pub(crate) fn new(kind: Kind, lap: Lap, used: usize) -> Pause {
-        Pause { kind, began: lap.began, took: lap.took, used }
+        Pause { kind, began: lap.began, took: lap.took, cpu: lap.cpu, used }
     }
 }
 
@@ -285,5 +288,6 @@ impl Heap {
     /// ```
     pub fn on_pause(&mut self, callback: impl FnMut(&Pause) + 'static) {
         self.listener.pause_callback = Some(Box::new(callback));
+        self.accounts.clock.reads_cpu = true;
     }
 }

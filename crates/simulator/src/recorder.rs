@@ -28,6 +28,8 @@ pub(crate) struct Recorder {
     external: ExternalBytes,
     pub(crate) pauses: Vec<Interval>,
     kinds: Vec<Kind>,
+    /// All pauses on a processor.
+    pub(crate) cpu: Option<Duration>,
     pub(crate) collections: Vec<Collection>,
     pub(crate) left_out: u64,
     under_way: Option<Begun>,
@@ -75,6 +77,7 @@ impl Recorder {
             external: heap.external_bytes(),
             pauses: Vec::new(),
             kinds: Vec::new(),
+            cpu: Some(Duration::ZERO),
             collections: Vec::new(),
             left_out: 0,
             under_way: None,
@@ -130,6 +133,7 @@ impl Recorder {
         let begin = self.offset(pause.began);
         self.pauses.push(Interval { begin, end: begin + pause.took.as_nanos() as u64 });
         self.kinds.push(pause.kind.into());
+        self.cpu = self.cpu.zip(pause.cpu).map(|(sum, cpu)| sum + cpu);
     }
 
     fn event(&mut self, event: &Event) {

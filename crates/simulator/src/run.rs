@@ -34,6 +34,9 @@ pub struct Progress {
     pub phase: &'static str,
 }
 
+/// Who is told how far a run is.
+pub type Watch = Box<dyn FnMut(&Progress)>;
+
 /// How a workload is to be run.
 ///
 /// ```
@@ -66,7 +69,7 @@ pub struct Setup {
     /// How long it may take.
     pub time_limit: Option<Duration>,
     /// Who is told how far it is, some times in a second.
-    pub watch: Option<Box<dyn FnMut(&Progress)>>,
+    pub watch: Option<Watch>,
 }
 
 impl fmt::Debug for Setup {
@@ -140,6 +143,7 @@ pub fn run(workload: &mut (impl Workload + ?Sized), mut setup: Setup) -> Result<
             collector,
             mutator: wall - collector,
             cpu: cpu.as_nanos() as u64,
+            collector_cpu: recorder.cpu.map(|cpu| cpu.as_nanos() as u64),
             operations_per_second: operations as f64 / Duration::from_nanos(wall.max(1)).as_secs_f64(),
         },
         memory: Memory {
@@ -196,13 +200,18 @@ impl About {
             options: setup.options.clone(),
             seed: setup.seed,
             environment: VARIABLES.into_iter().filter_map(variable).collect(),
-            machine: Machine {
-                os: std::env::consts::OS.into(),
-                arch: std::env::consts::ARCH.into(),
-                cores: std::thread::available_parallelism().map_or(1, usize::from),
-            },
+            machine: machine(),
             began_at: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()),
         }
+    }
+}
+
+/// This machine.
+pub(crate) fn machine() -> Machine {
+    Machine {
+        os: std::env::consts::OS.into(),
+        arch: std::env::consts::ARCH.into(),
+        cores: std::thread::available_parallelism().map_or(1, usize::from),
     }
 }
 

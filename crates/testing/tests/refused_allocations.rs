@@ -6,7 +6,7 @@ use tumulus_arraybuffer::{
     ArrayBuffer, BackingStore, DataView, DetachKey, ElementKind, Layout, LinearMemory, SharedArrayBuffer,
     SystemAllocator, TypedArray,
 };
-use tumulus_heap::{EphemeronMap, Gc, Heap, WeakSet, Zeal};
+use tumulus_heap::{EphemeronMap, Gc, Heap, HeapError, WeakSet, Zeal};
 use tumulus_testing::assert_external_bytes;
 use tumulus_testing::faults::{FailingAllocator, Refuse, for_each_allocation, refuse};
 
@@ -61,6 +61,21 @@ fn a_count_is_exact() {
     let outcome = refuse(Refuse::From(1), || ());
     assert_eq!(outcome.allocations, 0);
     assert_eq!(vec![1; 100].len(), 100);
+}
+
+#[test]
+fn heaps() {
+    let make = || Heap::builder().zeal(Zeal::none()).try_build();
+    // Side by side, so that none can have the account of another one that is gone.
+    let mut heaps: Vec<_> = (0..10).map(|_| refuse(Refuse::Nothing, make)).collect();
+    // The last is the first slot of a slot map, which is not asked for; a larger block is asked for right before.
+    let count = heaps.iter().map(|made| made.allocations).min().unwrap() - 1;
+    for plan in (1..=count).flat_map(|number| [Refuse::Once(number), Refuse::From(number)]) {
+        assert_eq!(refuse(plan, make).result.unwrap_err(), HeapError::Memory, "{plan:?}");
+        heaps.push(refuse(Refuse::Nothing, make));
+    }
+    println!("Heap::try_build: {count} allocations, of which each was refused");
+    assert!(heaps.iter().all(|made| made.result.as_ref().is_ok_and(|heap| heap.verify().is_ok())));
 }
 
 #[test]

@@ -73,7 +73,8 @@ impl Distribution {
 
     /// The time within which so many percent were done; 0 if there were none.
     pub fn percentile(&self, percent: f64) -> u64 {
-        let wanted = ((percent / 100.0 * self.count as f64).ceil() as u64).max(1);
+        // What rounding has put above a whole number is taken off again.
+        let wanted = ((percent * self.count as f64 / 100.0 - 1e-6).ceil() as u64).max(1);
         let mut seen = 0;
         for &(time, count) in &self.counts {
             seen += count;

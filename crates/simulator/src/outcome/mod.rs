@@ -130,6 +130,8 @@ pub struct Time {
     pub mutator: u64,
     /// The time of the process's threads on processors together.
     pub cpu: u64,
+    /// The time of the slices on a processor, if the system tells it: what `collector` has more, the machine did for others.
+    pub collector_cpu: Option<u64>,
     /// Operations in a second.
     pub operations_per_second: f64,
 }
