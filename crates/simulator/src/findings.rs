@@ -27,6 +27,7 @@ pub(crate) fn of(outcome: &Outcome) -> Vec<Finding> {
     findings
 }
 
+#[allow(clippy::unnecessary_wraps, reason = "it is how a rule ends that has something to say")]
 fn found(weight: Weight, about: &str, words: String) -> Option<Finding> {
     Some(Finding { weight, about: about.into(), words })
 }

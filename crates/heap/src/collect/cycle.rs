@@ -229,6 +229,7 @@ impl Heap {
             }
         }
         let swept_bytes = self.store.swept_bytes() - swept_before;
+        self.settle_external();
         self.accounts.last_slice = Slice { work: meter.spent(), swept_bytes };
         self.reschedule();
         // Last, as a callback may panic.
@@ -259,6 +260,7 @@ impl Heap {
     /// Keeps the accounts of a cycle that is complete.
     fn end_cycle(&mut self) {
         let Some(cycle) = self.accounts.cycle.take() else { return };
+        self.settle_external();
         self.end_lap(Some(&cycle));
         self.note_peak();
         self.accounts.collections += 1;

@@ -46,6 +46,7 @@ mod recheck;
 mod reclaim;
 mod region;
 mod remember;
+mod replica;
 mod root_table;
 mod runs;
 mod shared;
@@ -56,6 +57,7 @@ mod store;
 mod sweep;
 mod upgrade;
 mod waiting;
+mod watch;
 mod worklist;
 
 pub(crate) use cycle::{Extent, Stop};
@@ -69,8 +71,10 @@ pub use object::Object;
 pub(crate) use object::TypeInfo;
 #[cfg(test)]
 pub(crate) use pages::Page;
+pub(crate) use replica::{Form, Unfit};
 pub(crate) use root_table::{RootSlot, RootTable};
 pub(crate) use shared::Shared;
 pub(crate) use stamps::leave_only;
 pub(crate) use store::{NotDisjoint, Store};
 pub(crate) use upgrade::Kept;
+pub(crate) use watch::{Born, Fresh, Policy, Touched};

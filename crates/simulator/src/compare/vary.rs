@@ -140,12 +140,11 @@ impl Contender {
             changed.settings.seed = Some(value.parse().map_err(|_| wrong("write a number".into()))?);
             return Ok(changed);
         }
-        match changed.settings.heap.set(name, value) {
-            Some(result) => result.map_err(wrong)?,
-            None => {
-                let value = value.parse().map_or_else(|_| Value::Word(value.into()), Value::Count);
-                changed.settings.parameters.insert(name.into(), value);
-            }
+        if let Some(result) = changed.settings.heap.set(name, value) {
+            result.map_err(wrong)?;
+        } else {
+            let value = value.parse().map_or_else(|_| Value::Word(value.into()), Value::Count);
+            changed.settings.parameters.insert(name.into(), value);
         }
         Ok(changed)
     }
