@@ -33,7 +33,7 @@ pub use budget::{Budget, Progress};
 pub use builder::HeapBuilder;
 pub use collect::Collector;
 pub use error::{AllocError, AllocErrorKind, BuildError, HandleError, HandleName, HeapError, NoValue, RootError};
-pub use events::{Event, Kind, Reason};
+pub use events::{Event, Kind, Pause, Reason};
 pub use external::{ExternalBytes, HeapId};
 pub use external_roots::{ExternalRoot, ask_for_external_roots};
 pub use gc_vec::GcVec;

@@ -2,7 +2,7 @@
 
 use super::Collector;
 use crate::budget::{BETWEEN_LOOKS, Budget, Meter};
-use crate::events::{Event, Kind, Reason, SliceDone};
+use crate::events::{Event, Kind, Pause, Reason};
 use crate::heap::Heap;
 use crate::raw::{Exactness, Extent, RootTable, Stop};
 use crate::schedule::{Cycle, Pace, Schedule, Slice};
@@ -305,7 +305,7 @@ impl Heap {
         let Some(extent) = extent else { return };
         self.accounts.ledger.note_slice(extent, lap.took);
         let used = self.store.used_bytes();
-        self.listener.tell_slice(|| SliceDone { kind: kind(extent), lap, used });
+        self.listener.tell_pause(|| Pause::new(kind(extent), lap, used));
     }
 
     /// Gives memory back that has been decided on; true if that is done.

@@ -17,6 +17,14 @@ pub struct Interval {
 ///
 /// The pauses are in order, do not overlap, and end by `end`. A window that is longer than the whole is the whole.
 ///
+/// ```
+/// use tumulus_simulator::mmu::{Interval, least_utilisation};
+///
+/// let pauses = [Interval { begin: 100, end: 110 }, Interval { begin: 115, end: 125 }];
+/// let shares = [10, 25].map(|window| least_utilisation(&pauses, 1_000, window));
+/// assert!(shares[0] == 0.0 && (shares[1] - 0.2).abs() < 1e-9);
+/// ```
+///
 /// The result is exact. As a window slides, the time paused in it changes at a rate that is constant between the
 /// moments at which one of its borders meets a border of a pause. So a window with the most pause in it can slide until
 /// it begins where a pause begins or ends where one ends, without losing any; and only such windows are looked at.
@@ -63,7 +71,7 @@ impl Cursor<'_> {
 
 #[cfg(test)]
 mod tests {
-    use fastrand::Rng;
+    use crate::Random;
 
     use super::*;
 
@@ -81,7 +89,7 @@ mod tests {
 
     #[test]
     fn it_is_what_trying_all_windows_gives() {
-        let mut rng = Rng::with_seed(1);
+        let mut rng = Random::with_seed(1);
         for _ in 0..300 {
             let mut borders: Vec<u64> = (0..2 * rng.usize(..6)).map(|_| rng.u64(..60)).collect();
             borders.sort_unstable();
