@@ -80,3 +80,94 @@ pub(crate) fn touch(heap: &mut Heap, object: AnyGc, what: &Touching) {
         Touching::Kept => {}
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Zeal;
+
+    fn heap() -> Heap {
+        Heap::builder().zeal("verify,poison,recheck".parse::<Zeal>().unwrap()).build()
+    }
+
+    #[test]
+    fn replicas_keep_alive_what_they_have_edges_to() {
+        let mut heap = heap();
+        let kinds = [(false, false), (false, true), (true, false), (true, true)];
+        let types = kinds.map(|(has_edges, needs_drop)| {
+            new_type(&mut heap, "replica", Kind { has_edges, needs_drop, is_weak: false }).unwrap()
+        });
+        for round in 0..3 {
+            for (of, (has_edges, _)) in types.into_iter().zip(kinds) {
+                for block in [None, Some(3000)] {
+                    let granules = if block.is_some() { 2 } else { 5 };
+                    let leaf = put(&mut heap, types[0], 1, None, None).unwrap();
+                    let object = put(&mut heap, of, granules, block, None).unwrap();
+                    assert_eq!(set_edges(&mut heap, object, &[leaf]), has_edges);
+                    let edge = Edge { to: object, untyped: round == 1 };
+                    heap.collect(&Roots(&[edge]));
+                    assert_eq!((heap.contains(object), heap.contains(leaf)), (true, has_edges));
+                    if has_edges {
+                        // Written to when it is old, as minor collections have to know.
+                        let young = put(&mut heap, types[1], 1, None, None).unwrap();
+                        touch(&mut heap, object, &Touching::Whole);
+                        assert!(set_edges(&mut heap, object, &[leaf, young]));
+                        heap.collect_minor(&Roots(&[edge]));
+                        assert!(heap.contains(young));
+                    }
+                }
+            }
+        }
+        heap.collect(&());
+        assert_eq!(heap.statistics().live_objects, 0);
+    }
+
+    #[test]
+    fn a_long_replica_is_written_to_by_its_elements() {
+        let mut heap = heap();
+        let words = new_type(&mut heap, "words", Kind { has_edges: true, ..Kind::default() }).unwrap();
+        let (elements, each) = (2100_u32, 2);
+        let bytes = (elements * each) as usize * 8 + elements.div_ceil(16).div_ceil(64) as usize * 8;
+        let object = put(&mut heap, words, 2, Some(bytes), Some((elements, each))).unwrap();
+        let root = [Edge { to: object, untyped: false }];
+        heap.collect(&Roots(&root));
+        let mut made = Vec::new();
+        for element in [0, 17, 513, 2099] {
+            let target = put(&mut heap, words, 1, None, None).unwrap();
+            touch(&mut heap, object, &Touching::Elements(element..element + 1));
+            assert!(set_element(&mut heap, object, element, &[target]));
+            made.push(target);
+        }
+        heap.collect_minor(&Roots(&root));
+        heap.collect(&Roots(&root));
+        assert!(made.iter().all(|&target| heap.contains(target)));
+        assert!(!set_element(&mut heap, object, elements, &[]));
+        assert!(!set_element(&mut heap, object, 0, &[object; 3]));
+    }
+
+    #[test]
+    fn what_does_not_fit_is_refused() {
+        let mut heap = heap();
+        let kind = |has_edges, needs_drop| Kind { has_edges, needs_drop, is_weak: false };
+        let words = new_type(&mut heap, "words", kind(true, false)).unwrap();
+        let boxed = new_type(&mut heap, "boxed", kind(true, true)).unwrap();
+        let misfits = [
+            put(&mut heap, words, 0, None, None),
+            put(&mut heap, words, 129, None, None),
+            put(&mut heap, words, 2, None, Some((3000, 1))),
+            put(&mut heap, words, 2, Some(24_000), Some((3000, 1))),
+            put(&mut heap, words, 2, Some(1 << 40), Some((100, 1))),
+            put(&mut heap, words, 2, Some(usize::MAX), None),
+            put(&mut heap, boxed, 2, Some(4), None),
+            put(&mut heap, boxed, 2, Some(1 << 20), Some((3000, 1))),
+        ];
+        assert!(misfits.iter().all(|misfit| *misfit == Err(Misfit::Form)), "{misfits:?}");
+        let one = put(&mut heap, words, 1, None, None).unwrap();
+        assert!(set_edges(&mut heap, one, &[one]) && !set_edges(&mut heap, one, &[one, one]));
+        let plain = heap.alloc(1_u64).erase();
+        assert!(!set_edges(&mut heap, plain, &[]) && !set_element(&mut heap, plain, 0, &[]));
+        touch(&mut heap, plain, &Touching::Whole);
+        assert!(!one.is::<u64>(&heap));
+        heap.verify().unwrap();
+    }
+}

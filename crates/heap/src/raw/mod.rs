@@ -49,6 +49,7 @@ mod reclaim;
 mod region;
 mod remember;
 mod replica;
+mod replica_type;
 mod root_table;
 mod runs;
 mod shared;
