@@ -2,19 +2,27 @@
 
 use std::collections::VecDeque;
 use tumulus_arraybuffer::{ArrayBuffer, BackingStore, SharedArrayBuffer, registry, release};
-use tumulus_heap::{AnyGc, EphemeronMap, FinalizationRegistry, Gc, Heap, Trace, Weak};
-use tumulus_tests::{calm_heap, expect_sound};
+use tumulus_heap::{AnyGc, EphemeronMap, FinalizationRegistry, Gc, Heap, Trace, Weak, Zeal};
 
 /// Resident memory may change by so many parts in a thousand, from the first tenth on.
 const FLAT: usize = 20;
-/// What is looked at when half of the memory is the program's own text and tables.
+/// How many objects the program has in a place of their own.
 const WINDOW: usize = 4000;
 
 #[derive(Trace)]
 struct Node {
     number: u64,
+    /// How many there are behind it.
+    depth: u64,
     next: Option<Gc<Node>>,
     text: Option<Gc<str>>,
+}
+
+impl Node {
+    /// Whether it neither refers to another one nor is a key of one: a value, so that what a key keeps alive is bounded.
+    fn is_end_of_all(&self) -> bool {
+        self.depth == 0 && self.number % 16 != 5
+    }
 }
 
 /// What the program has at hand: the last so many, whatever they are.
@@ -36,7 +44,7 @@ struct Soak {
 
 impl Soak {
     fn new() -> Soak {
-        let mut heap = calm_heap();
+        let mut heap = Heap::builder().zeal(Zeal::none()).build();
         let (map, registry) = (heap.alloc(EphemeronMap::new()), heap.alloc(FinalizationRegistry::new()));
         let world = World { nodes: vec![None; WINDOW], others: VecDeque::new(), map, registry };
         Soak { heap, world, held: VecDeque::new(), weak: VecDeque::new(), noise: 1 }
@@ -72,14 +80,15 @@ impl Soak {
                 }
             }
             _ => {
-                // Chains of up to a dozen.
-                let next = world.nodes[at.wrapping_mul(7) % WINDOW].filter(|_| !number.is_multiple_of(12));
-                let node = heap.alloc(Node { number, next, text: None });
+                // Chains of up to a dozen, or everything would be reachable in the end.
+                let next = world.nodes[at.wrapping_mul(7) % WINDOW].filter(|&next| heap[next].depth < 11);
+                let depth = next.map_or(0, |next| heap[next].depth + 1);
+                let node = heap.alloc(Node { number, depth, next, text: None });
                 if number % 16 == 3 {
                     world.registry.register(heap, node, number, None).expect("room");
                     weak.push_back(node.downgrade());
                 } else if number % 16 == 5
-                    && let Some(value) = world.nodes[at]
+                    && let Some(value) = world.nodes[at].filter(|&value| heap[value].is_end_of_all())
                 {
                     world.map.insert(heap, node, value);
                 }
@@ -97,7 +106,6 @@ impl Soak {
         world.others.drain(..world.others.len().saturating_sub(kept));
         held.drain(..held.len().saturating_sub(20));
         weak.drain(..weak.len().saturating_sub(100));
-        // Long chains are cut, or everything would be reachable from everything.
         let cut = kept * 7 % WINDOW;
         world.nodes[cut..(cut + 100).min(WINDOW)].fill(None);
         heap.safepoint(&*world);
@@ -128,7 +136,15 @@ fn soak(allocations: u64) {
             soak.step(number);
         }
         seen.push(soak.resident());
-        expect_sound(&soak.heap);
+        soak.heap.verify().expect("in order");
+        let now = soak.heap.statistics();
+        println!(
+            "{} KiB resident, {} KiB committed, {} objects, {} external bytes",
+            seen[seen.len() - 1] >> 10,
+            now.committed_bytes >> 10,
+            now.live_objects,
+            now.external_bytes
+        );
     }
     let steady = &seen[1..];
     let (least, most) = (steady.iter().min().copied().unwrap_or(0), steady.iter().max().copied().unwrap_or(0));
