@@ -33,12 +33,12 @@ pub(crate) enum FirstRef {
 }
 
 impl FirstRef {
-    fn parts(self, counts: bool, is_shared: bool) -> (u64, u64, Option<ExternalBytes>) {
+    /// The first reference, the claim, and the payer.
+    #[inline]
+    fn parts(self) -> (u64, u64, Option<ExternalBytes>) {
         match self {
             FirstRef::Holder => (HOLDER, NOBODY, None),
-            FirstRef::Buffer(heap, account) => {
-                (BUFFER, if is_shared { NOBODY } else { heap.get().get() }, counts.then_some(account))
-            }
+            FirstRef::Buffer(heap, account) => (BUFFER, heap.get().get(), Some(account)),
         }
     }
 }
@@ -80,7 +80,7 @@ fn begin_small(wanted: Wanted, first: FirstRef, born: &'static Location<'static>
             // SAFETY: the block is that long, and nobody else has it.
             unsafe { data.add(from).write_bytes(0, max_byte_length - from) }
         }
-        let (refs, claim, payer) = first.parts(true, traits.has(Traits::SHARED));
+        let (refs, claim, payer) = first.parts();
         let traits = traits.and(Traits::SMALL);
         let class = class as u8;
         let parts =
@@ -94,8 +94,8 @@ fn begin_small(wanted: Wanted, first: FirstRef, born: &'static Location<'static>
 /// The same for a store that has no bytes, or many.
 #[inline(never)]
 fn begin_slow(wanted: Wanted, first: FirstRef, born: &'static Location<'static>) -> Option<&'static Record> {
-    let Wanted { byte_length, max_byte_length, traits, .. } = wanted;
-    let (refs, claim, payer) = first.parts(true, traits.has(Traits::SHARED));
+    let Wanted { byte_length, max_byte_length, .. } = wanted;
+    let (refs, claim, payer) = first.parts();
     let (record, id) = with_local(|local| local.record())?;
     let Some((data, traits)) = memory(wanted) else {
         with_local(|local| local.recycle(record));

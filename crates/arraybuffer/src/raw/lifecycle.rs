@@ -52,6 +52,7 @@ impl Record {
                 account.add(self.byte_length());
                 account.sub(charged);
                 payer.set(Some(account));
+                claim.store(heap, Ordering::Relaxed);
             }
             Ok(())
         })

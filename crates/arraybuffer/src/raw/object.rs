@@ -20,6 +20,9 @@ use crate::buffer::DetachKey;
 use std::ptr::NonNull;
 use tumulus_heap::{Describer, Gc, Heap, Native, Trace, Tracer};
 
+/// What stores are called in a snapshot: as V8 calls them.
+pub(crate) const NODE_NAME: &str = "system / JSArrayBufferData";
+
 /// See the file's header.
 #[allow(clippy::struct_excessive_bools, reason = "they are independent of each other")]
 pub(crate) struct BufferObject {
@@ -64,7 +67,7 @@ impl Trace for BufferObject {
         if let Some(record) = self.record {
             // A store that several buffers share is one node.
             let (identity, bytes) = (record.id(), record.byte_length() as u64);
-            describer.native("backing_store", Native { name: "system / JSArrayBufferData", identity, bytes });
+            describer.native("backing_store", Native { name: NODE_NAME, identity, bytes });
         }
     }
 }

@@ -12,7 +12,8 @@
 //! - **R4, the payer.** `payer` is touched under `lock`, or by who has the record for himself (R3). Who lets a reference go
 //!   under the lock does not touch it afterwards.
 //! - **R5, plain bytes.** The bytes of a store that is not shared are touched by whom `claim` names: a heap, through a borrow
-//!   of that heap, or one access from outside. `claim` changes under `lock`, or by who has the record for himself.
+//!   of that heap, or one access from outside. `claim` changes under `lock`, or by who has the record for himself. (Of a
+//!   shared store it names the heap that pays, which is for statistics.)
 //! - **R6, shared bytes.** Those of a shared store are touched as `words.rs` does, and in no other way, as long as `refs` is
 //!   not zero.
 //!
@@ -157,6 +158,8 @@ pub(crate) struct Reading {
     pub(crate) byte_length: usize,
     pub(crate) max_byte_length: usize,
     pub(crate) traits: Traits,
+    /// The heap that has it, or pays for it if it is shared.
+    pub(crate) claim: u64,
     pub(crate) holders: u32,
     pub(crate) buffers: u32,
     pub(crate) born: &'static Location<'static>,
@@ -361,6 +364,7 @@ impl Record {
             // In order before the place, which may be of another life of the record.
             let traits = Traits(self.traits.load(Ordering::Acquire));
             let by = self.externalized_by.load(Ordering::Relaxed);
+            let claim = self.claim.load(Ordering::Relaxed);
             let at = self.externalized_at.load(Ordering::Relaxed);
             let reading = (
                 self.data.load(Ordering::Relaxed),
@@ -382,6 +386,7 @@ impl Record {
                 byte_length,
                 max_byte_length,
                 traits,
+                claim,
                 holders: refs as u32,
                 buffers: (refs >> 32) as u32,
                 born: born?,

@@ -57,6 +57,7 @@ impl Table {
         self.roomy.try_reserve(slabs.max(self.vacant.capacity()) - self.roomy.len()).ok()?;
         let number = u32::try_from(slabs - 1).ok()?;
         directory::add(number)?;
+        tumulus_heap::ask_for_external_roots(crate::registry::external_roots);
         self.vacant.push(u64::MAX);
         Some(number)
     }

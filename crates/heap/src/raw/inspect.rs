@@ -133,6 +133,7 @@ impl Store {
         }
         for (space, run) in self.spaces.runs() {
             check_run(space, run, report);
+            check_run(space, space.hidden, report);
             for number in self.pages_of(space.roomy) {
                 self.check_links(space, number, report);
             }
