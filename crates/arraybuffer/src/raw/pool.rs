@@ -132,17 +132,17 @@ impl Magazine {
     pub(super) fn put(&mut self, class: usize, block: NonNull<u8>) {
         match self.used.top().0.bit_of(class, &Block(block)) {
             Some(bit) if self.count < MOST[class] => self.used.add(bit),
-            _ => self.put_elsewhere(class, Block(block)),
+            _ => self.put_elsewhere(class, &Block(block)),
         }
         self.count += 1;
     }
 
     #[inline(never)]
-    fn put_elsewhere(&mut self, class: usize, block: Block) {
+    fn put_elsewhere(&mut self, class: usize, block: &Block) {
         if self.used.is_full() || self.count >= MOST[class] {
             self.return_blocks(class);
         }
-        let (word, bit) = Word::of(class, &block);
+        let (word, bit) = Word::of(class, block);
         self.used.push(word, 1 << bit);
     }
 
