@@ -55,7 +55,7 @@ fn a_snapshot_has_a_group_of_them() {
         let group = snapshot.named("(External roots)").next().unwrap();
         snapshot.node(group).edges().map(Edge::to).collect::<Vec<_>>()
     };
-    assert_eq!(held_by(&Snapshot::of_heap(&mut heap, &buffer.erase()).unwrap()), []);
+    assert_eq!(held_by(&Snapshot::of_heap(&mut heap, &buffer.erase()).unwrap()), Vec::<u32>::new());
 
     let held = buffer.externalize(&mut heap);
     let snapshot = Snapshot::of_heap(&mut heap, &buffer.erase()).unwrap();
@@ -67,5 +67,5 @@ fn a_snapshot_has_a_group_of_them() {
     // Also when no root of the program's leads to the buffer.
     assert_eq!(held_by(&Snapshot::of_heap(&mut heap, &()).unwrap()).len(), 1);
     drop(held);
-    assert_eq!(held_by(&Snapshot::of_heap(&mut heap, &()).unwrap()), []);
+    assert_eq!(held_by(&Snapshot::of_heap(&mut heap, &()).unwrap()), Vec::<u32>::new());
 }

@@ -17,7 +17,6 @@ mod contestants;
 mod forest;
 mod lru;
 mod measure;
-mod mmu;
 mod plot;
 mod random;
 mod report;
@@ -28,6 +27,8 @@ mod workload;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+
+use tumulus_simulator::mmu;
 
 use clap::Parser;
 

@@ -14,10 +14,13 @@ mod layout;
 mod raw;
 pub mod registry;
 pub mod release;
+mod scratch;
 #[allow(unsafe_code, reason = "bytes that somebody else owned")]
 mod sources;
 #[allow(unsafe_code, reason = "bytes that a claim makes one's own")]
 mod store;
+#[cfg_attr(tumulus_shuttle, allow(unsafe_code, reason = "a lock"))]
+mod sync;
 mod view;
 
 pub use allocator::{ALIGN, Allocator, DefaultAllocator, LimitedAllocator, SystemAllocator};

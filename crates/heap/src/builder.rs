@@ -246,6 +246,7 @@ impl HeapBuilder {
             accounts: Accounts::new(zeal),
             listener: crate::events::Listener::default(),
             ids: crate::snapshot::Ids::default(),
+            observers: crate::observe::Observers::default(),
             zeal,
             id: HeapId::next(),
             external,

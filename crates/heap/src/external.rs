@@ -214,9 +214,16 @@ impl Drop for OpenAccount {
 #[derive(Copy, Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct HeapId(NonZeroU64);
 
+/// The number of the next heap.
+static NEXT: AtomicU64 = AtomicU64::new(1);
+
 impl HeapId {
+    /// How many there are.
+    pub(crate) fn made() -> u64 {
+        NEXT.load(Ordering::Relaxed) - 1
+    }
+
     pub(crate) fn next() -> HeapId {
-        static NEXT: AtomicU64 = AtomicU64::new(1);
         let id = NEXT.fetch_add(1, Ordering::Relaxed);
         HeapId(NonZeroU64::new(id).expect("2^64 heaps are more than anybody makes"))
     }

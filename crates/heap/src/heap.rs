@@ -9,6 +9,7 @@ use crate::error::{HandleError, HeapError};
 use crate::events::Listener;
 use crate::external::{HeapId, OpenAccount};
 use crate::limit::Pressure;
+use crate::observe::Observers;
 use crate::raw::{AnyGc, Gc, NotDisjoint, Object, RootTable, Shared, Store, TypeInfo};
 use crate::schedule::Schedule;
 use crate::scope::Temporaries;
@@ -101,6 +102,7 @@ pub struct Heap {
     pub(crate) accounts: Accounts,
     pub(crate) listener: Listener,
     pub(crate) ids: Ids,
+    pub(crate) observers: Observers,
     pub(crate) zeal: Zeal,
     pub(crate) id: HeapId,
     /// Behind `store`: objects that are dropped with it take their bytes off.

@@ -93,6 +93,44 @@ impl Heap {
     }
 }
 
+/// Writing one element.
+impl Heap {
+    /// Sets an element of a slice.
+    ///
+    /// As with [`slice_mut`](Heap::slice_mut), the collector looks again at the elements around it only, where `heap[gc][at] =
+    /// value` lets it look at all of a slice with handles.
+    ///
+    /// # Panics
+    ///
+    /// If the handle is stale, or the slice has no such element.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # let mut heap = tumulus_heap::Heap::new();
+    /// let items = heap.alloc_slice(&[None; 1_000_000]);
+    /// let word = heap.alloc_str("mound");
+    /// heap.set(items, 7, Some(word));
+    /// assert_eq!(heap[items][7], Some(word));
+    /// ```
+    #[inline]
+    #[track_caller]
+    pub fn set<T: Trace + 'static>(&mut self, gc: Gc<[T]>, at: usize, value: T) {
+        let len = self.get(gc).len();
+        if at >= len {
+            let (type_name, start, end) = (type_name::<[T]>(), at, at.saturating_add(1));
+            panic!("{}", HandleError::OutOfRange { type_name, start, end, len });
+        }
+        if T::HAS_EDGES {
+            self.store.before_write_to::<T>(gc.handle(), len, &(at..at + 1));
+        }
+        match self.store.get_mut(gc) {
+            Some(slice) => slice[at] = value,
+            None => unreachable!("it was there a moment ago"),
+        }
+    }
+}
+
 /// Allocation.
 impl Heap {
     /// Puts a copy of a slice into the heap. Never collects.

@@ -7,8 +7,9 @@
 //! length; both are for ever.
 
 use super::record::Record;
+use crate::sync::AtomicPtr;
 use std::ptr;
-use std::sync::atomic::{AtomicPtr, Ordering};
+use std::sync::atomic::Ordering;
 
 /// Records that are made at once: as many as a word has bits.
 pub(super) const SLAB: usize = 64;

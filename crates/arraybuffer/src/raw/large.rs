@@ -9,7 +9,7 @@
 
 use super::mapping;
 use super::pool::{Block, IsZero};
-use parking_lot::Mutex;
+use crate::sync::Mutex;
 use std::collections::VecDeque;
 use std::ptr::NonNull;
 

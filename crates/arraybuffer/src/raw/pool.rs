@@ -14,7 +14,7 @@ use super::chunk::{Depot, Word};
 use super::classes::{COUNT, size_of_class};
 use super::prefetch::prefetch_all;
 use super::shelf::Shelf;
-use parking_lot::Mutex;
+use crate::sync::Mutex;
 use std::ptr::NonNull;
 
 /// A block that nobody uses.

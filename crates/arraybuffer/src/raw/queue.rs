@@ -2,8 +2,9 @@
 
 use super::lifecycle::{finish, forget_panic};
 use super::record::Record;
+use crate::sync::AtomicPtr;
 use std::ptr;
-use std::sync::atomic::{AtomicPtr, Ordering};
+use std::sync::atomic::Ordering;
 
 /// The last that came, linked by `next`.
 static QUEUE: AtomicPtr<Record> = AtomicPtr::new(ptr::null_mut());

@@ -20,13 +20,13 @@
 //! What is *not* here: how records are found and recycled (`records.rs`), and what happens at the end (`lifecycle.rs`).
 
 use crate::allocator::Allocator;
-use parking_lot::RawMutex;
+use crate::sync::{AtomicPtr, AtomicU8, AtomicU16, AtomicU64, AtomicUsize, RawMutex};
 use parking_lot::lock_api::{GuardNoSend, RawMutex as _};
 use std::cell::{Cell, UnsafeCell};
 use std::panic::Location;
 use std::ptr::{self, NonNull};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicPtr, AtomicU8, AtomicU16, AtomicU64, AtomicUsize, Ordering, fence};
+use std::sync::atomic::{Ordering, fence};
 use tumulus_heap::ExternalBytes;
 
 /// What `refs` counts a holder outside as, and a buffer in a heap.

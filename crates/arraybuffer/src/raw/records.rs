@@ -15,10 +15,10 @@ use super::prefetch::prefetch;
 use super::record::Record;
 use super::shelf::Shelf;
 use super::wrapped::Ranges;
-use parking_lot::Mutex;
+use crate::sync::{AtomicU64, Mutex, thread_local};
 use std::cell::RefCell;
 use std::ops::Range;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 
 /// See the file's header.
 pub(crate) struct Table {

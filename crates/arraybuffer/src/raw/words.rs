@@ -16,7 +16,7 @@
 //! Invariant **W1**: for the life of the borrow, `data` leads to `max` bytes, aligned to 4, which everybody touches in this
 //! way; of these the first `len` can be used.
 
-use parking_lot::{Mutex, MutexGuard};
+use crate::sync::{Mutex, MutexGuard};
 use std::marker::PhantomData;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicI32, AtomicU8, AtomicU16, AtomicU32, Ordering};

@@ -18,6 +18,7 @@ use super::spaces::Spaces;
 use super::stamps::Stamps;
 use super::sweep::Freed;
 use super::waiting::Waiting;
+use super::watch::Watch;
 use super::worklist::Worklist;
 use crate::error::{HandleError, HandleName, HeapError};
 use crate::external::ExternalBytes;
@@ -76,6 +77,12 @@ pub(crate) struct Store {
     /// What counts against it beside what is committed.
     pub(super) external: ExternalBytes,
     pub(super) zeal: Zeal,
+    /// Somebody observes what is allocated.
+    pub(super) watch: Option<Box<Watch>>,
+    /// The place in the guest's program, by what the host says.
+    pub(crate) guest_place: Option<u64>,
+    /// Types that were made for objects of another program.
+    pub(super) replica_types: Vec<&'static TypeInfo>,
     pub(super) region: Region,
 }
 
@@ -108,6 +115,9 @@ impl Store {
             limit,
             external,
             zeal,
+            watch: None,
+            guest_place: None,
+            replica_types: Vec::new(),
             region,
         })
     }
@@ -142,7 +152,8 @@ impl Store {
 
     /// Bytes of the cells and blocks that were filled since the store was made.
     pub(crate) fn allocated_bytes(&self) -> u64 {
-        let unfilled: u64 = self.spaces.runs().map(|(_, run)| u64::from(run.granules())).sum();
+        let unfilled: u64 =
+            self.spaces.runs().map(|(space, run)| u64::from(run.granules() + space.hidden.granules())).sum();
         self.taken_bytes - (self.returned_granules + unfilled) * GRANULE as u64
     }
 
