@@ -204,9 +204,13 @@ impl Contender {
 mod tests {
     use super::*;
 
+    fn trees() -> Settings {
+        Settings { workload: Some("binary-trees".into()), ..Settings::default() }
+    }
+
     fn labels(vary: &[&str]) -> Result<Vec<String>, VaryError> {
         let vary: Vec<String> = vary.iter().map(ToString::to_string).collect();
-        Ok(contenders(&Settings::default(), &vary)?.into_iter().map(|contender| contender.label).collect())
+        Ok(contenders(&trees(), &vary)?.into_iter().map(|contender| contender.label).collect())
     }
 
     #[test]
