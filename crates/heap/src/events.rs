@@ -125,7 +125,7 @@ pub enum Event {
         timing: Timing,
     },
     /// The program allocates faster than a collection in slices goes on, so that its next slice is larger than the budget
-    /// says.
+    /// says, and than those before it.
     #[non_exhaustive]
     Hurried {
         /// What the collection looks at.

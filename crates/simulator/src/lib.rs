@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
+#![allow(clippy::cast_sign_loss, reason = "no figure is below zero")]
 
 pub mod command;
 pub mod compare;
@@ -19,7 +20,7 @@ pub mod workloads;
 pub use fastrand::Rng as Random;
 pub use options::HeapOptions;
 pub use outcome::Outcome;
-pub use run::{Setup, run};
+pub use run::{Progress, Setup, Watch, run};
 pub use session::{Session, Stop};
 pub use settings::Settings;
 pub use subject::{Subject, SubjectError};

@@ -34,6 +34,9 @@ pub struct Progress {
     pub phase: &'static str,
 }
 
+/// Who is told how far a run is.
+pub type Watch = Box<dyn FnMut(&Progress)>;
+
 /// How a workload is to be run.
 ///
 /// ```
@@ -66,7 +69,7 @@ pub struct Setup {
     /// How long it may take.
     pub time_limit: Option<Duration>,
     /// Who is told how far it is, some times in a second.
-    pub watch: Option<Box<dyn FnMut(&Progress)>>,
+    pub watch: Option<Watch>,
 }
 
 impl fmt::Debug for Setup {

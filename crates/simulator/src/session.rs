@@ -2,7 +2,7 @@
 
 use crate::Random;
 use crate::recorder::Recorder;
-use crate::run::{Progress, Setup};
+use crate::run::{Progress, Setup, Watch};
 use std::cell::RefCell;
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -35,7 +35,7 @@ pub struct Session {
     snapshots_due: Vec<(u64, PathBuf)>,
     interrupt: Arc<AtomicBool>,
     deadline: Option<Instant>,
-    watch: Option<Box<dyn FnMut(&Progress)>>,
+    watch: Option<Watch>,
 }
 
 /// When a session looks around next.

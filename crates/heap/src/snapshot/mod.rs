@@ -100,8 +100,9 @@ impl Heap {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn write_snapshot<R: Trace + ?Sized>(&mut self, roots: &R, writer: impl Write) -> io::Result<SnapshotSummary> {
+        let external = self.external_roots();
         let Heap { store, temporaries, kept, roots: table, ids, .. } = self;
-        let roots = Roots { table, temporaries, kept, passed: roots };
+        let roots = Roots { table, temporaries, kept, passed: roots, external };
         let (summary, next_ids) = write::write(store, &roots, ids, writer)?;
         *ids = next_ids;
         Ok(summary)

@@ -6,18 +6,20 @@
 use super::output::{Output, create};
 use super::what::What;
 use super::{Code, Failure};
-use crate::compare::{CURVE, Comparison, How, Plan, Shard, Told, merge};
+use crate::compare::{CURVE, Comparison, FORMAT, How, Plan, Shard, Told, merge};
 use crate::options::Bytes;
 use crate::outcome::Outcome;
 use crate::settings::Settings;
 use crate::{report, show};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
-use std::io::Write;
+use serde::Deserialize;
+use std::io::{self, Read, Write};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 /// What heaps without a collector may commit if nothing is said.
 const NULL_LIMIT: Bytes = Bytes(1 << 30);
@@ -90,7 +92,7 @@ pub(super) fn run(arguments: &Arguments, interrupt: &AtomicBool, out: &mut Outpu
         interrupt,
         told: Some(&bar),
     };
-    let comparison = plan.run(&in_a_process, &how);
+    let comparison = plan.run(&|settings| in_a_process(settings, interrupt), &how);
     bar.0.finish_and_clear();
     let comparison = Comparison { command: super::command_line(), ..comparison };
     arguments.outputs.tell(&comparison, files, out)?;
@@ -100,7 +102,14 @@ pub(super) fn run(arguments: &Arguments, interrupt: &AtomicBool, out: &mut Outpu
 pub(super) fn run_merge(arguments: &MergeArguments, out: &mut Output) -> Result<Code, Failure> {
     let read = |path: &PathBuf| -> Result<Comparison, Failure> {
         let text = std::fs::read(path).map_err(Failure::at(path))?;
-        serde_json::from_slice(&text).map_err(|error| Failure::Other(format!("{}: {error}", path.display())))
+        let wrong = |error: serde_json::Error| Failure::Other(format!("{}: {error}", path.display()));
+        // Of another format the rest may not be readable.
+        let Head { format } = serde_json::from_slice(&text).map_err(wrong)?;
+        if format != FORMAT {
+            let path = path.display();
+            return Err(Failure::Other(format!("{path}: its format is {format}, and this program reads {FORMAT}")));
+        }
+        serde_json::from_slice(&text).map_err(wrong)
     };
     let parts = arguments.files.iter().map(read).collect::<Result<Vec<_>, _>>()?;
     let whole = merge(parts).map_err(Failure::other)?;
@@ -114,6 +123,12 @@ pub(super) fn run_merge(arguments: &MergeArguments, out: &mut Output) -> Result<
         format!("{label}, round {}", round + 1)
     });
     Err(Failure::Other(format!("these runs are in none of the files: {}", labels.collect::<Vec<_>>().join("; "))))
+}
+
+/// What every file of a comparison begins with, whatever its format.
+#[derive(Deserialize)]
+struct Head {
+    format: u32,
 }
 
 impl Outputs {
@@ -132,7 +147,7 @@ impl Outputs {
 
     fn tell<F: Write>(&self, comparison: &Comparison, files: Files<F>, out: &mut Output) -> Result<(), Failure> {
         if self.is_printed() {
-            serde_json::to_writer(&mut *out, comparison).map_err(std::io::Error::from)?;
+            serde_json::to_writer(&mut *out, comparison).map_err(io::Error::from)?;
             writeln!(out)?;
         } else if !self.quiet {
             write!(out, "{}", show::comparison::of(comparison))?;
@@ -143,7 +158,7 @@ impl Outputs {
             written.push(("report", path));
         }
         if let (Some(mut file), Some(path)) = (files.json, &self.json) {
-            serde_json::to_writer(&mut file, comparison).map_err(std::io::Error::from).map_err(Failure::at(path))?;
+            serde_json::to_writer(&mut file, comparison).map_err(io::Error::from).map_err(Failure::at(path))?;
             file.flush().map_err(Failure::at(path))?;
             written.push(("figures", path));
         }
@@ -164,8 +179,8 @@ struct Files<F> {
 }
 
 /// Runs it in a process of its own.
-fn in_a_process(settings: &Settings) -> Result<Outcome, String> {
-    let failed = |error: std::io::Error| format!("a run cannot be started: {error}");
+fn in_a_process(settings: &Settings, interrupt: &AtomicBool) -> Result<Outcome, String> {
+    let failed = |error: io::Error| format!("a run cannot be started: {error}");
     let program = std::env::current_exe().map_err(failed)?;
     let mut child = Command::new(program)
         .args(["run", "--config", "-", "--json", "-", "--quiet"])
@@ -177,12 +192,39 @@ fn in_a_process(settings: &Settings) -> Result<Outcome, String> {
     let text = toml::to_string(settings).map_err(|error| error.to_string())?;
     // A child that has gone away meanwhile says why on its standard error.
     let _ = child.stdin.take().expect("it has one").write_all(text.as_bytes());
-    let output = child.wait_with_output().map_err(failed)?;
-    serde_json::from_slice(&output.stdout).map_err(|_| {
-        let words = String::from_utf8_lossy(&output.stderr);
-        let last = words.trim().lines().last().unwrap_or_default().to_string();
-        format!("a run has ended with {}: {last}", output.status)
+    let (stdout, stderr) = (child.stdout.take().expect("it has one"), child.stderr.take().expect("it has one"));
+    std::thread::scope(|scope| {
+        let (printed, told) = (scope.spawn(|| read_all(stdout)), scope.spawn(|| read_all(stderr)));
+        let status = wait(&mut child, interrupt).map_err(failed)?;
+        let (printed, told) = (printed.join().expect("no panic"), told.join().expect("no panic"));
+        serde_json::from_slice(&printed).map_err(|_| {
+            let words = String::from_utf8_lossy(&told);
+            let last = words.trim().lines().last().unwrap_or_default();
+            format!("a run has ended with {status}: {last}")
+        })
     })
+}
+
+/// Waits for a process, and ends it when this one is interrupted: a signal may have been meant for this one alone.
+fn wait(child: &mut Child, interrupt: &AtomicBool) -> io::Result<ExitStatus> {
+    let mut pause = Duration::from_micros(200);
+    loop {
+        if let Some(status) = child.try_wait()? {
+            return Ok(status);
+        }
+        if interrupt.load(Ordering::Relaxed) {
+            child.kill()?;
+        }
+        std::thread::sleep(pause);
+        pause = (pause * 2).min(Duration::from_millis(20));
+    }
+}
+
+/// What comes until the end; or until it breaks off, which shows in what is missing.
+fn read_all(mut from: impl Read) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let _ = from.read_to_end(&mut bytes);
+    bytes
 }
 
 /// How far it is, on standard error, if that is a terminal.

@@ -65,8 +65,8 @@ pub(super) fn of(comparison: &Comparison) -> Vec<Row> {
     }
     let programs: Vec<_> = rows.iter().map(|(number, _)| comparison.contenders[*number].program()).collect();
     let checksum = |number: usize| {
-        let runs = comparison.runs.iter().filter(|run| run.contender == number);
-        runs.filter_map(|run| run.figures.as_ref().ok()?.checksum.clone()).next()
+        let mut runs = comparison.runs.iter().filter(|run| run.contender == number);
+        runs.find_map(|run| run.figures.as_ref().ok()?.checksum.clone())
     };
     for at in 0..rows.len() {
         let same: Vec<usize> = (0..rows.len()).filter(|&other| programs[other] == programs[at]).collect();

@@ -20,7 +20,7 @@ const BAR: f64 = 24.0;
 /// use tumulus_simulator::compare::{Plan, in_this_process};
 /// use tumulus_simulator::{Settings, show};
 ///
-/// let settings: Settings = toml::from_str("[parameters]\ndepth = 6")?;
+/// let settings: Settings = toml::from_str("workload = 'binary-trees'\n[parameters]\ndepth = 6")?;
 /// let comparison = Plan::new(&settings, &["growth=1.5,3".into()], &[])?.run(&in_this_process, &Default::default());
 /// assert!(show::comparison::of(&comparison).contains("growth=1.5"));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -129,8 +129,12 @@ fn utilisation(rows: &[Row]) -> String {
     let header = ["", "1 ms", "2 ms", "5 ms", "10 ms", "100 ms", "1 s"];
     let with_figures = rows.iter().filter(|row| row.failure.is_none());
     let cells = with_figures.map(|row| {
-        let [a, b, c, d, e, f] = WINDOWS_MS.map(|ms| share(row, ms * 1_000_000).map_or(String::new(), percent));
-        [row.label.clone(), a, b, c, d, e, f]
+        let mut cells = [const { String::new() }; 7];
+        cells[0].clone_from(&row.label);
+        for (cell, ms) in cells[1..].iter_mut().zip(WINDOWS_MS) {
+            *cell = share(row, ms * 1_000_000).map_or(String::new(), percent);
+        }
+        cells
     });
     grid(header, cells)
 }

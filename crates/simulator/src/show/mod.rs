@@ -49,12 +49,10 @@ pub fn time(ns: u64) -> String {
 }
 
 fn three_digits(number: f64) -> String {
-    let decimals = if number < 9.995 {
-        2
-    } else if number < 99.95 {
-        1
-    } else {
-        0
+    let decimals = match number {
+        ..9.995 => 2,
+        ..99.95 => 1,
+        _ => 0,
     };
     format!("{number:.decimals$}")
 }

@@ -1,10 +1,24 @@
 //! What can be run: the workloads that are built in, and what a workload is.
 //!
 //! A workload is written over the public API of the heap alone, as a user's program would be. One file each; the parameters
-//! that it can be given are described in `parameters.rs`.
+//! that it can be given are described in `parameters.rs`. What they have in common is in `shapes.rs`, the layout of JavaScript's
+//! objects, and in `numbers.rs`, random numbers that JavaScript computes alike.
 
 mod binary_trees;
+mod dom;
+mod event_loop;
+mod growing;
+mod images;
+mod leak;
+mod lru;
+mod memo;
+mod numbers;
 mod parameters;
+mod requests;
+mod shapes;
+mod splay;
+mod streams;
+mod workers;
 
 pub use parameters::{Parameter, ParameterError, Range, Value, Values};
 
@@ -74,7 +88,20 @@ pub struct Definition {
 /// assert!(tumulus_simulator::workloads::all().iter().any(|workload| workload.name == "binary-trees"));
 /// ```
 pub fn all() -> &'static [Definition] {
-    &[binary_trees::DEFINITION]
+    &[
+        binary_trees::DEFINITION,
+        splay::DEFINITION,
+        lru::DEFINITION,
+        requests::DEFINITION,
+        dom::DEFINITION,
+        memo::DEFINITION,
+        streams::DEFINITION,
+        images::DEFINITION,
+        workers::DEFINITION,
+        leak::DEFINITION,
+        growing::DEFINITION,
+        event_loop::DEFINITION,
+    ]
 }
 
 /// The one of that name.

@@ -4,6 +4,7 @@ use crate::options::Bytes;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
+use std::ops::RangeInclusive;
 use thiserror::Error;
 
 /// Something about a workload that can be set.
@@ -25,6 +26,38 @@ pub struct Parameter {
     pub meaning: &'static str,
     /// What it may be.
     pub range: Range,
+}
+
+impl Parameter {
+    /// A whole number.
+    pub(super) const fn count(
+        name: &'static str,
+        meaning: &'static str,
+        default: u64,
+        range: RangeInclusive<u64>,
+    ) -> Parameter {
+        Parameter { name, meaning, range: Range::Count { default, from: *range.start(), to: *range.end() } }
+    }
+
+    /// A number of bytes.
+    pub(super) const fn bytes(
+        name: &'static str,
+        meaning: &'static str,
+        default: u64,
+        range: RangeInclusive<u64>,
+    ) -> Parameter {
+        Parameter { name, meaning, range: Range::Bytes { default, from: *range.start(), to: *range.end() } }
+    }
+
+    /// One of some words.
+    pub(super) const fn choice(
+        name: &'static str,
+        meaning: &'static str,
+        default: &'static str,
+        of: &'static [&'static str],
+    ) -> Parameter {
+        Parameter { name, meaning, range: Range::Choice { default, of } }
+    }
 }
 
 /// What a parameter may be, and what it is if nobody sets it. Bounds are included.

@@ -81,6 +81,10 @@ fn shards_are_parts_of_one_comparison() {
     assert!(error.contains("in none of the files: growth=3, round 1; no collector, round 1"), "{error}");
     let error = told(tumulus().arg("merge").args([&parts[0], &parts[1], &parts[0]]), 1);
     assert!(error.contains("is in file 1 and in file 3"), "{error}");
+    let newer = folder.write("newer.json", &super::read(&parts[0]).replacen("\"format\":1", "\"format\":9", 1));
+    assert!(told(tumulus().arg("merge").arg(&newer), 1).contains("its format is 9, and this program reads 1"));
+    let broken = folder.write("broken.json", &super::read(&parts[0])[..1000]);
+    assert!(told(tumulus().arg("merge").arg(&broken), 1).contains("broken.json: EOF"));
     let other = folder.file("other.json");
     printed(tumulus().args(SMALL).args(["--vary", "growth=4", "--quiet", "--json"]).arg(&other));
     let error = told(tumulus().arg("merge").args([&parts[0], &other]), 1);
