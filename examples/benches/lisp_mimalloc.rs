@@ -3,10 +3,11 @@
 #[global_allocator]
 static GLOBAL: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+mod contest;
 #[allow(clippy::cast_sign_loss, clippy::float_cmp, reason = "the guest's numbers are floats")]
 #[allow(clippy::single_match_else, clippy::needless_pass_by_value, reason = "as the interpreter that they mirror")]
-mod heaps;
+mod lisps;
 
 fn main() {
-    heaps::main("mimalloc");
+    lisps::main("mimalloc");
 }

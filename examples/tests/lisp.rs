@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::turns;
+use common::{expect, expect_error, turns};
 use tumulus_examples::lisp::{Error, Lisp};
 use tumulus_heap::Heap;
 
@@ -16,21 +16,6 @@ fn with_stack(test: impl FnOnce() + Send + 'static) {
 
 fn lisp() -> Lisp {
     Lisp::new(Heap::builder().limit(64 << 20))
-}
-
-/// Runs a program, and wants this value of its last form.
-#[track_caller]
-fn expect(lisp: &mut Lisp, program: &str, shown: &str) {
-    match lisp.run(program) {
-        Ok(value) => assert_eq!(lisp.show(value), shown, "{program}"),
-        Err(error) => panic!("{error}: {program}"),
-    }
-}
-
-#[track_caller]
-fn expect_error(lisp: &mut Lisp, program: &str, text: &str) {
-    let error = lisp.run(program).expect_err("it should have failed").to_string();
-    assert!(error.contains(text), "{error}");
 }
 
 #[test]
@@ -166,12 +151,44 @@ fn errors_are_caught_and_the_program_goes_on() {
     expect(&mut lisp, "(try (+ 1 (raise (list 'reason 5))) (lambda (e) (cons 'caught e)))", "(caught reason 5)");
     expect(&mut lisp, "(try (car 5) (lambda (e) e))", "car cannot be used with 5");
     expect(&mut lisp, "(try (nothing) (lambda (e) e))", "nothing is not defined");
-    expect(&mut lisp, "(try ((lambda (x) x)) (lambda (e) e))", "a function takes 1 arguments, not 0");
+    expect(&mut lisp, "(try ((lambda (x) x)) (lambda (e) e))", "lambda takes 1 arguments, not 0");
     expect(&mut lisp, "(try (try (raise 1) (lambda (e) (raise (+ e 1)))) (lambda (e) (list 'outer e)))", "(outer 2)");
     expect(&mut lisp, "(try 5 (lambda (e) 'never))", "5");
     expect_error(&mut lisp, "(raise \"nobody catches\")", "nobody catches");
     expect_error(&mut lisp, "(\"text\" 1)", "text cannot be called with 1 arguments");
     expect(&mut lisp, "'still-here", "still-here");
+}
+
+#[test]
+fn call_cc_returns_from_wherever_it_is_called() {
+    with_stack(|| {
+        let mut lisp = lisp();
+        expect(&mut lisp, "(+ 1 (call/cc (lambda (return) (+ 10 (return 5)))))", "6");
+        expect(&mut lisp, "(call/cc (lambda (return) 5))", "5");
+        expect(
+            &mut lisp,
+            "(define (find items wanted)
+               (call/cc (lambda (return)
+                 (let ((look (lambda (item) (if (= (car item) wanted) (return (list 'found item)) 'no))))
+                   (each look items) 'nothing))))
+             (define (each f list) (if (null? list) 'done (begin (f (car list)) (collect) (each f (cdr list)))))
+             (list (find '((1 a) (2 b) (3 c)) 2) (find '((1 a)) 7))",
+            "((found (2 b)) nothing)",
+        );
+        // It passes handlers by, and the inner one of two does not stop at the outer one.
+        expect(&mut lisp, "(call/cc (lambda (out) (try (out (list 'past)) (lambda (e) 'caught))))", "(past)");
+        expect(&mut lisp, "(call/cc (lambda (a) (+ 1 (call/cc (lambda (b) (a (list 1)))))))", "(1)");
+        expect(&mut lisp, "(call/cc (lambda (a) (+ 1 (call/cc (lambda (b) (b 1))))))", "2");
+        // There is no way back in.
+        expect(
+            &mut lisp,
+            "(define kept (call/cc (lambda (k) k))) (try (kept 1) (lambda (e) e))",
+            "the call/cc of this function has returned",
+        );
+        expect_error(&mut lisp, "(call/cc 5)", "5 cannot be called");
+        expect_error(&mut lisp, "(call/cc (lambda (k) (k)))", "cannot be called with 0 arguments");
+        assert_eq!(lisp.state.depth, 0);
+    });
 }
 
 #[test]
@@ -189,7 +206,8 @@ fn texts_that_are_no_programs() {
         ("(if)", "no proper use of `if`"),
         (&"(".repeat(100_000), "nested deeper"),
     ] {
-        assert!(matches!(lisp.run(text), Err(Error::Syntax(error)) if error.0.contains(reason)), "{text}");
+        let error = lisp.run(text).expect_err(text);
+        assert!(!matches!(error, Error::Uncaught(_)) && error.to_string().contains(reason), "{text}: {error}");
     }
     expect(&mut lisp, "1", "1");
 }
@@ -198,7 +216,7 @@ fn texts_that_are_no_programs() {
 fn recursion_without_end_is_an_error_of_the_guest() {
     with_stack(|| {
         let mut lisp = lisp();
-        lisp.set_max_depth(turns(4_000, 300));
+        lisp.state.max_depth = turns(4_000, 300);
         expect(&mut lisp, "(define (down n) (+ 1 (down n))) (try (down 0) (lambda (e) e))", "too-deep");
         expect(&mut lisp, "(define (count n) (if (= n 0) 0 (+ 1 (count (- n 1))))) (count 250)", "250");
     });
@@ -223,7 +241,7 @@ fn an_exhausted_heap_is_an_error_of_the_guest_and_the_interpreter_goes_on() {
         "(define (build n list) (if (= n 0) (car list) (build (- n 1) (cons n list)))) (build 100 '())",
         "1",
     );
-    lisp.heap().verify().expect("the heap is in order");
+    lisp.heap.verify().expect("the heap is in order");
 }
 
 #[test]
@@ -243,7 +261,7 @@ fn an_endless_loop_that_makes_garbage_stays_within_the_limit() {
         "(define (spin n) (if (= n {rounds}) 'done (begin (list n n n (number->string n)) (spin (+ n 1))))) (spin 0)"
     );
     expect(&mut lisp, &program, "done");
-    let statistics = lisp.heap().statistics();
+    let statistics = lisp.heap.statistics();
     assert!(statistics.peak_committed_bytes <= limit);
     assert!(statistics.allocated_bytes > 200 * rounds as u64, "{statistics:?}");
 }
@@ -275,6 +293,7 @@ fn what_is_loaded_is_kept_while_the_guest_overwrites_its_place() {
 fn what_is_displayed_can_be_taken() {
     let mut lisp = lisp();
     expect(&mut lisp, "(display \"a\") (display '(1 \"b\"))", "()");
-    assert_eq!(lisp.take_output(), "a(1 b)");
-    assert_eq!(lisp.take_output(), "");
+    assert_eq!(std::mem::take(&mut lisp.state.output), "a(1 b)");
+    expect(&mut lisp, "(display 'more)", "()");
+    assert_eq!(lisp.state.output, "more");
 }

@@ -3,27 +3,12 @@
 
 mod common;
 
-use common::turns;
+use common::{expect, expect_error, turns};
 use tumulus_examples::script::{Error, Machine};
 use tumulus_heap::Heap;
 
 fn machine() -> Machine {
     Machine::new(Heap::builder().limit(64 << 20))
-}
-
-/// Runs a program, and wants it to return this.
-#[track_caller]
-fn expect(machine: &mut Machine, program: &str, shown: &str) {
-    match machine.run(program) {
-        Ok(value) => assert_eq!(machine.show(value), shown, "{program}"),
-        Err(error) => panic!("{error}: {program}"),
-    }
-}
-
-#[track_caller]
-fn expect_error(machine: &mut Machine, program: &str, text: &str) {
-    let error = machine.run(program).expect_err("it should have failed").to_string();
-    assert!(error.contains(text), "{error}");
 }
 
 #[test]
@@ -258,4 +243,20 @@ fn what_is_printed_can_be_taken() {
     expect(&mut machine, "print([1, \"two\"]); print(print);", "nil");
     assert_eq!(machine.take_output(), "[1, two]\n<Print>\n");
     assert_eq!(machine.take_output(), "");
+}
+
+#[test]
+fn names_of_properties_are_objects_and_go_like_others() {
+    let limit = 1 << 20;
+    let mut machine = Machine::new(Heap::builder().limit(limit));
+    let rounds = turns(100_000, 100);
+    let program = format!(
+        "let object = {{ x: 1 }}; let n = 0;
+         while n < {rounds} {{ let other = {{}}; other[\"name \" + str(n)] = n; n = n + other[\"name \" + str(n)] - n + 1; }}
+         object[\"x\"] = object.x + 1; object[\"y\" + \"z\"] = 3;
+         return [object.x, object[\"x\"], object.yz, object[\"nobody has this\"], count(object)];"
+    );
+    expect(&mut machine, &program, "[2, 2, 3, nil, 2]");
+    assert!(machine.heap().statistics().peak_committed_bytes <= limit);
+    assert!(machine.names() < 20_000, "{}", machine.names()); // of a hundred thousand
 }

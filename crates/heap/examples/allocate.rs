@@ -12,6 +12,8 @@ fn main() {
     let count: u64 = arguments[2].parse().expect("a number");
     let mut heap =
         Heap::builder().collector(Collector::MarkSweep).nursery(0).min_heap(1 << 40).zeal(Zeal::none()).build();
+    // The same types are in the heap's table in each mode.
+    black_box(heap.alloc([0_u64; 3]));
     if arguments.get(3).is_some_and(|word| word == "stopped") {
         stop_observing(&mut heap);
     }
@@ -37,7 +39,7 @@ fn main() {
 
 fn stop_observing(heap: &mut Heap) {
     heap.track_allocations(); // observed
-    heap.alloc([0_u64; 3]);
+    black_box(heap.alloc([0_u64; 3]));
     heap.stop_observing_allocations(); // observed
     heap.sample_allocations(100); // observed
     heap.stop_observing_allocations(); // observed

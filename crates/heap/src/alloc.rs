@@ -1,6 +1,6 @@
 //! Allocation of single values. Slices and strings are in `slices.rs`.
 
-use crate::error::{AllocError, AllocErrorKind};
+use crate::error::{AllocError, AllocErrorKind, NoValue};
 use crate::heap::Heap;
 use crate::raw::{Gc, Object, Store, requested_bytes};
 use crate::trace::Trace;
@@ -144,14 +144,14 @@ impl Heap {
         }
         let mut make = Some(make);
         let put = |store: &mut Store| store.put_outline(|| make.take().expect("called once")());
-        match self.put_with(type_name::<T>(), || requested_bytes(Layout::new::<T>()), put)? {
+        match self.put_with::<false, _, _>(type_name::<T>(), || requested_bytes(Layout::new::<T>()), put)? {
             Ok(gc) => Ok(gc),
             Err(never) => match never {},
         }
     }
 
     /// Runs `put` until it finds room or there is none, and puts the result on the list of an open scope.
-    pub(crate) fn put_with<T: Object + ?Sized, E>(
+    pub(crate) fn put_with<const ASKS: bool, T: Object + ?Sized, E>(
         &mut self,
         type_name: &'static str,
         requested: impl Fn() -> usize,
@@ -168,9 +168,33 @@ impl Heap {
                     return Ok(Ok(gc));
                 }
                 Ok(Err(error)) => return Ok(Err(error)),
+                Err(_) if !ASKS && store.asks_where() => store.say_here(None),
+                Err(kind) if ASKS && store.asks_where() => {
+                    let (used, limit) = (store.limited_bytes(), store.limit);
+                    return Err(AllocError { value: NoValue, kind, used, limit, requested: requested(), type_name });
+                }
                 Err(kind) => pressure.refused(store, kind, requested(), type_name)?,
             }
         }
+    }
+
+    /// What becomes of an allocation by one of the forms that panic, when it was refused: it is tried again, if somebody
+    /// who observes wants to know where it is.
+    #[cold]
+    #[inline(never)]
+    #[track_caller]
+    pub(crate) fn try_again<T: Object + ?Sized>(
+        &mut self,
+        error: &AllocError,
+        again: impl FnOnce(&mut Heap) -> Result<Gc<T>, AllocError>,
+    ) -> Gc<T> {
+        if !self.store.asks_where() {
+            alloc_failed(error);
+        }
+        self.store.say_here(Some(Location::caller()));
+        let made = again(self);
+        self.store.forget_here();
+        made.unwrap_or_else(|error| alloc_failed(&error))
     }
 
     /// The error for an allocation that the list of temporaries has no room for.
@@ -178,7 +202,7 @@ impl Heap {
     #[inline(never)]
     fn no_temporaries(&self, type_name: &'static str) -> AllocError {
         AllocError {
-            value: (),
+            value: NoValue,
             kind: AllocErrorKind::System,
             used: self.store.limited_bytes(),
             limit: self.store.limit,

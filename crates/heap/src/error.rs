@@ -1,5 +1,6 @@
 //! What can go wrong, each with the numbers and with what to do about it.
 
+use crate::trace::Trace;
 use std::fmt;
 use thiserror::Error;
 
@@ -168,6 +169,29 @@ impl AllocErrorKind {
 
 /// An allocation that did not happen. It gives the value back, and the heap is as it was.
 ///
+/// A function that makes things of several types returns an `AllocError` without a parameter. The operator `?` drops the
+/// value on the way, if it is [`Trace`](trait@crate::Trace) as all that can be in the heap; what else there is, such as the
+/// closure of [`try_alloc_with`](crate::Heap::try_alloc_with), is dropped by [`without_value`](AllocError::without_value).
+///
+/// An error of your own takes all of them with one implementation:
+///
+/// ```
+/// # use tumulus_heap::{AllocError, Gc, Heap};
+/// enum Fault {
+///     OutOfMemory,
+///     Raised(Gc<str>),
+/// }
+///
+/// impl<V> From<AllocError<V>> for Fault {
+///     fn from(_: AllocError<V>) -> Fault {
+///         Fault::OutOfMemory
+///     }
+/// }
+/// # fn f(heap: &mut Heap) -> Result<Gc<[u8]>, Fault> { Ok(heap.try_alloc_slice_with(3, |_| 0)?) }
+/// # assert!(matches!(f(&mut Heap::builder().limit(0).build()), Err(Fault::OutOfMemory)));
+/// # if let Err(Fault::Raised(_)) = f(&mut Heap::new()) { unreachable!() }
+/// ```
+///
 /// # Examples
 ///
 /// ```
@@ -183,7 +207,7 @@ impl AllocErrorKind {
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct AllocError<T = ()> {
+pub struct AllocError<T = NoValue> {
     /// What should have been allocated.
     pub value: T,
     /// Which bound it ran into.
@@ -209,25 +233,54 @@ impl<T> AllocError<T> {
         self.value
     }
 
-    /// The same error without the value, to be passed on by `?` through functions that know nothing of its type.
+    /// The same error without the value. The operator `?` does it by itself where the value is
+    /// [`Trace`](trait@crate::Trace); this is for closures and iterators.
     ///
     /// ```
     /// use tumulus_heap::{AllocError, Gc, Heap};
     ///
-    /// fn boxed(heap: &mut Heap, text: &str) -> Result<Gc<String>, AllocError> {
-    ///     heap.try_alloc(text.to_string()).map_err(AllocError::without_value)
+    /// fn zeros(heap: &mut Heap, len: usize) -> Result<Gc<[u8]>, AllocError> {
+    ///     heap.try_alloc_slice_with(len, |_| 0).map_err(AllocError::without_value)
     /// }
     /// # let mut heap = Heap::builder().limit(0).build();
-    /// # assert!(boxed(&mut heap, "x").is_err());
+    /// # assert!(zeros(&mut heap, 1).is_err());
     /// ```
     pub fn without_value(self) -> AllocError {
-        self.with_value(()).1
+        self.with_value(NoValue).1
     }
 
     /// The same error about another value.
     pub(crate) fn with_value<U>(self, value: U) -> (T, AllocError<U>) {
         let AllocError { value: old, kind, used, limit, requested, type_name } = self;
         (old, AllocError { value, kind, used, limit, requested, type_name })
+    }
+}
+
+/// What an [`AllocError`] has in place of a value that was dropped, or that there never was, as of a string or a slice.
+///
+/// # Examples
+///
+/// ```
+/// use tumulus_heap::{AllocError, Gc, Heap, NoValue};
+///
+/// fn pair(heap: &mut Heap) -> Result<Gc<(Gc<str>, Gc<[u8]>)>, AllocError> {
+///     let parts = (heap.try_alloc_str("text")?, heap.try_alloc_slice(&[1, 2])?);
+///     Ok(heap.try_alloc(parts)?) // an `AllocError<(Gc<str>, Gc<[u8]>)>` at first
+/// }
+///
+/// let error = pair(&mut Heap::builder().limit(0).build()).unwrap_err();
+/// assert_eq!(error.into_value(), NoValue);
+/// assert!(pair(&mut Heap::new()).is_ok());
+/// ```
+//
+// Not `Trace`: that is what tells the conversion below from the one of every type to itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct NoValue;
+
+/// Drops the value, so that `?` works in functions that know nothing of its type.
+impl<T: Trace> From<AllocError<T>> for AllocError {
+    fn from(error: AllocError<T>) -> AllocError {
+        error.without_value()
     }
 }
 

@@ -328,7 +328,8 @@ impl Heap {
         if self.store.limit != usize::MAX || bytes > isize::MAX as usize {
             self.find_room_outside(bytes)?;
         }
-        self.adjust_external_bytes(bytes.cast_signed());
+        self.external.0.add(bytes);
+        self.pressure.due = self.pressure.due.saturating_sub(bytes as u64);
         Ok(())
     }
 

@@ -9,6 +9,8 @@ mod collect;
 mod error;
 mod events;
 mod external;
+mod external_roots;
+mod gc_vec;
 mod heap;
 mod limit;
 mod log;
@@ -30,9 +32,11 @@ mod zeal;
 pub use budget::{Budget, Progress};
 pub use builder::HeapBuilder;
 pub use collect::Collector;
-pub use error::{AllocError, AllocErrorKind, BuildError, HandleError, HandleName, HeapError, RootError};
+pub use error::{AllocError, AllocErrorKind, BuildError, HandleError, HandleName, HeapError, NoValue, RootError};
 pub use events::{Event, Kind, Pause, Reason};
 pub use external::{ExternalBytes, HeapId};
+pub use external_roots::{ExternalRoot, ask_for_external_roots};
+pub use gc_vec::GcVec;
 pub use heap::Heap;
 pub use limit::NearLimit;
 pub use log::LogFormat;
@@ -49,7 +53,7 @@ pub use trace::{Describer, Native, NodeKind, Trace, Tracer};
 #[cfg(feature = "derive")]
 pub use tumulus_heap_derive::Trace;
 pub use verify::{Flaw, VerifyError};
-pub use weak::{EphemeronMap, FinalizationRegistry, RegisterError, Weak, WeakKey, WeakRef, WeakSet};
+pub use weak::{EphemeronMap, FinalizationRegistry, Interner, RegisterError, Weak, WeakKey, WeakRef, WeakSet};
 pub use zeal::{ParseZealError, Zeal};
 
 /// Hooks for this project's own tests and crates. Not part of the interface.

@@ -1,7 +1,7 @@
 //! Limits: what happens when a heap may not, or cannot, grow.
 
 use crate::alloc::alloc_failed;
-use crate::error::{AllocError, AllocErrorKind};
+use crate::error::{AllocError, AllocErrorKind, NoValue};
 use crate::heap::Heap;
 use crate::observe::Operation;
 use crate::raw::{Store, Vacancy, requested_bytes};
@@ -156,7 +156,7 @@ impl Pressure {
             self.failed = true;
         }
         let (used, limit) = (store.limited_bytes(), store.limit);
-        let error = AllocError { value: (), kind, used, limit, requested, type_name };
+        let error = AllocError { value: NoValue, kind, used, limit, requested, type_name };
         if kind != AllocErrorKind::Limit {
             return Err(error);
         }

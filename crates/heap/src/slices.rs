@@ -93,6 +93,44 @@ impl Heap {
     }
 }
 
+/// Writing one element.
+impl Heap {
+    /// Sets an element of a slice.
+    ///
+    /// As with [`slice_mut`](Heap::slice_mut), the collector looks again at the elements around it only, where `heap[gc][at] =
+    /// value` lets it look at all of a slice with handles.
+    ///
+    /// # Panics
+    ///
+    /// If the handle is stale, or the slice has no such element.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # let mut heap = tumulus_heap::Heap::new();
+    /// let items = heap.alloc_slice(&[None; 1_000_000]);
+    /// let word = heap.alloc_str("mound");
+    /// heap.set(items, 7, Some(word));
+    /// assert_eq!(heap[items][7], Some(word));
+    /// ```
+    #[inline]
+    #[track_caller]
+    pub fn set<T: Trace + 'static>(&mut self, gc: Gc<[T]>, at: usize, value: T) {
+        let len = self.get(gc).len();
+        if at >= len {
+            let (type_name, start, end) = (type_name::<[T]>(), at, at.saturating_add(1));
+            panic!("{}", HandleError::OutOfRange { type_name, start, end, len });
+        }
+        if T::HAS_EDGES {
+            self.store.before_write_to::<T>(gc.handle(), len, &(at..at + 1));
+        }
+        match self.store.get_mut(gc) {
+            Some(slice) => slice[at] = value,
+            None => unreachable!("it was there a moment ago"),
+        }
+    }
+}
+
 /// Allocation.
 impl Heap {
     /// Puts a copy of a slice into the heap. Never collects.
@@ -112,7 +150,11 @@ impl Heap {
     #[inline]
     #[track_caller]
     pub fn alloc_slice<T: Trace + Clone + 'static>(&mut self, elements: &[T]) -> Gc<[T]> {
-        self.try_alloc_slice(elements).unwrap_or_else(|error| alloc_failed(&error))
+        let mut make = |at: usize| elements[at].clone();
+        match self.slice_of::<true, T>(elements.len(), &mut make) {
+            Ok(gc) => gc,
+            Err(error) => self.try_again(&error, |heap| heap.slice_of::<true, T>(elements.len(), &mut make)),
+        }
     }
 
     /// Puts a copy of a slice into the heap, if there is room. Never collects.
@@ -148,8 +190,11 @@ impl Heap {
     /// ```
     #[inline]
     #[track_caller]
-    pub fn alloc_slice_with<T: Trace + 'static>(&mut self, len: usize, make: impl FnMut(usize) -> T) -> Gc<[T]> {
-        self.try_alloc_slice_with(len, make).unwrap_or_else(|error| alloc_failed(&error))
+    pub fn alloc_slice_with<T: Trace + 'static>(&mut self, len: usize, mut make: impl FnMut(usize) -> T) -> Gc<[T]> {
+        match self.slice_of::<true, T>(len, &mut make) {
+            Ok(gc) => gc,
+            Err(error) => self.try_again(&error, |heap| heap.slice_of::<true, T>(len, &mut make)),
+        }
     }
 
     /// Puts a slice into the heap whose elements `make` returns, if there is room. Never collects.
@@ -172,7 +217,17 @@ impl Heap {
         len: usize,
         mut make: impl FnMut(usize) -> T,
     ) -> Result<Gc<[T]>, AllocError> {
-        match self.try_build_slice(len, |at| Ok::<T, Infallible>(make(at))) {
+        self.slice_of::<false, T>(len, &mut make)
+    }
+
+    /// A slice whose elements do not fail. With `ASKS`, it is refused when somebody who observes wants to know where it is.
+    #[inline]
+    fn slice_of<const ASKS: bool, T: Trace + 'static>(
+        &mut self,
+        len: usize,
+        make: &mut impl FnMut(usize) -> T,
+    ) -> Result<Gc<[T]>, AllocError> {
+        match self.build_slice::<ASKS, T, _>(len, |at| Ok::<T, Infallible>(make(at))) {
             Ok(gc) => Ok(gc),
             Err(BuildError::Alloc(error)) => Err(error),
             Err(BuildError::Element(never)) => match never {},
@@ -203,8 +258,16 @@ impl Heap {
         len: usize,
         mut make: impl FnMut(usize) -> Result<T, E>,
     ) -> Result<Gc<[T]>, BuildError<E>> {
+        self.build_slice::<false, T, E>(len, &mut make)
+    }
+
+    fn build_slice<const ASKS: bool, T: Trace + 'static, E>(
+        &mut self,
+        len: usize,
+        mut make: impl FnMut(usize) -> Result<T, E>,
+    ) -> Result<Gc<[T]>, BuildError<E>> {
         let requested = || Layout::array::<T>(len).map_or(usize::MAX, requested_bytes);
-        let built = self.put_with(type_name::<[T]>(), requested, |store| store.put_slice(len, &mut make));
+        let built = self.put_with::<ASKS, _, _>(type_name::<[T]>(), requested, |store| store.put_slice(len, &mut make));
         built.map_err(BuildError::Alloc)?.map_err(BuildError::Element)
     }
 
@@ -296,7 +359,10 @@ impl Heap {
     #[inline]
     #[track_caller]
     pub fn alloc_str(&mut self, text: &str) -> Gc<str> {
-        self.try_alloc_str(text).unwrap_or_else(|error| alloc_failed(&error))
+        match self.str_of::<true>(text) {
+            Ok(gc) => gc,
+            Err(error) => self.try_again(&error, |heap| heap.str_of::<true>(text)),
+        }
     }
 
     /// Puts a string into the heap, if there is room. Never collects.
@@ -312,8 +378,12 @@ impl Heap {
     /// assert!(heap.try_alloc_str("tumulus").is_err());
     /// ```
     pub fn try_alloc_str(&mut self, text: &str) -> Result<Gc<str>, AllocError> {
+        self.str_of::<false>(text)
+    }
+
+    fn str_of<const ASKS: bool>(&mut self, text: &str) -> Result<Gc<str>, AllocError> {
         let requested = || requested_bytes(Layout::for_value(text));
-        match self.put_with(type_name::<str>(), requested, |store| store.put_str(text))? {
+        match self.put_with::<ASKS, _, _>(type_name::<str>(), requested, |store| store.put_str(text))? {
             Ok(gc) => Ok(gc),
             Err(never) => match never {},
         }

@@ -1,58 +1,47 @@
 //! The Lisp: `lisp FILE` runs a file, `lisp` alone reads from the terminal.
 
 use std::io::{BufRead, Write, stdin, stdout};
-use std::process::ExitCode;
-use tumulus_examples::lisp::{Error, Lisp, reader};
+use tumulus_examples::lisp::{Error, Lisp};
 use tumulus_heap::Heap;
 
 /// Enough for the deepest recursion that the interpreter allows.
 const STACK: usize = 256 << 20;
 
-fn main() -> ExitCode {
-    let main = std::thread::Builder::new().stack_size(STACK).spawn(|| match std::env::args().nth(1) {
-        Some(path) => run_file(&path),
-        None => repl(),
-    });
-    main.expect("the system has room for a stack").join().unwrap_or(ExitCode::FAILURE)
-}
-
-fn run_file(path: &str) -> ExitCode {
-    let mut lisp = Lisp::new(Heap::builder());
-    let outcome = match std::fs::read_to_string(path) {
-        Ok(text) => lisp.run(&text).map(drop).map_err(|error| error.to_string()),
-        Err(error) => Err(error.to_string()),
-    };
-    print!("{}", lisp.take_output());
-    if let Err(error) = outcome {
-        eprintln!("{path}: {error}");
-        return ExitCode::FAILURE;
+fn main() {
+    let run = || std::env::args().nth(1).map_or_else(repl, run_file);
+    let main = std::thread::Builder::new().stack_size(STACK).spawn(run).expect("the system has room for a stack");
+    if let Err(error) = main.join().expect("it does not panic") {
+        eprintln!("{error}");
+        std::process::exit(1);
     }
-    ExitCode::SUCCESS
 }
 
-fn repl() -> ExitCode {
+fn run_file(path: String) -> Result<(), String> {
+    let text = std::fs::read_to_string(&path).map_err(|error| format!("{path}: {error}"))?;
+    let mut lisp = Lisp::new(Heap::builder());
+    let outcome = lisp.run(&text);
+    print!("{}", lisp.state.output);
+    outcome.map(drop).map_err(|error| format!("{path}: {error}"))
+}
+
+fn repl() -> Result<(), String> {
     let mut lisp = Lisp::new(Heap::builder().limit(1 << 30));
-    let mut text = String::new();
-    prompt("> ");
-    for line in stdin().lock().lines().map_while(Result::ok) {
-        text += &line;
-        text.push('\n');
-        match lisp.run(&text) {
-            Err(Error::Syntax(error)) if reader::is_incomplete(&error) => {
-                prompt("  ");
+    let (mut text, mut prompt) = (String::new(), "> ");
+    loop {
+        print!("{prompt}");
+        let shown = stdout().flush().and_then(|()| stdin().lock().read_line(&mut text));
+        if shown.map_err(|error| error.to_string())? == 0 {
+            return Ok(());
+        }
+        let shown = match lisp.run(&text) {
+            Err(Error::Incomplete(_)) => {
+                prompt = "  ";
                 continue;
             }
-            Ok(value) => println!("{}{}", lisp.take_output(), lisp.show(value)),
-            Err(error) => println!("{}{error}", lisp.take_output()),
-        }
-        text.clear();
-        prompt("> ");
+            Ok(value) => lisp.show(value),
+            Err(error) => error.to_string(),
+        };
+        println!("{}{shown}", std::mem::take(&mut lisp.state.output));
+        (text, prompt) = (String::new(), "> ");
     }
-    ExitCode::SUCCESS
-}
-
-fn prompt(text: &str) {
-    print!("{text}");
-    // A terminal that is gone is found out by the next read.
-    let _ = stdout().flush();
 }

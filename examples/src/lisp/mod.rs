@@ -1,4 +1,4 @@
-//! A Lisp: closures, tail calls, strings, vectors, hash tables, weak tables, and errors that can be caught.
+//! A Lisp: closures, tail calls, strings, vectors, hash tables, weak tables, `call/cc`, and errors that can be caught.
 //!
 //! | file | what is there | knows the heap |
 //! |---|---|---|
@@ -16,17 +16,17 @@ pub mod reader;
 pub mod table;
 mod value;
 
-pub use value::{Closure, Fault, Frame, Outcome, Pair, Value};
+pub use value::Value;
 
-use code::Program;
+use code::{NATIVES, Program};
 use eval::{Guest, State, new_frame, run};
-use reader::{Datum, SyntaxError};
-use std::fmt;
-use tumulus_heap::{AllocError, Heap, HeapBuilder};
+use reader::Datum;
+use tumulus_heap::{Heap, HeapBuilder};
+use value::{Fault, Outcome, Pair};
 
 /// An interpreter with its heap.
 ///
-/// Guest functions that call each other recurse in the host, up to a depth of 4,000 or [what you set](Lisp::set_max_depth).
+/// Guest functions that call each other recurse in the host, up to a depth of 4,000 or what you set in [`State`].
 /// The stack of the thread that runs it has to have room for that: some kilobytes for each call, and tens of them in a build
 /// without optimisation. `bin/lisp.rs` makes a thread with 256 MiB, of which only what is used becomes memory.
 ///
@@ -41,56 +41,39 @@ use tumulus_heap::{AllocError, Heap, HeapBuilder};
 /// ```
 #[derive(Debug)]
 pub struct Lisp {
-    heap: Heap,
+    /// The heap, to be asked how it is.
+    pub heap: Heap,
+    /// What lives beside it: what was displayed, and how deep calls may be nested.
+    pub state: State,
     program: Program,
-    state: State,
 }
 
 /// Why a program did not run to its end.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
+    /// It ends too early: more text could complete it.
+    #[error("{0} is not closed")]
+    Incomplete(&'static str),
     /// It is none.
-    Syntax(SyntaxError),
+    #[error("{0}")]
+    Syntax(String),
     /// Nobody caught what it raised, or did wrong. This is the text of it.
+    #[error("{0}")]
     Uncaught(String),
-}
-
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Error::Syntax(error) => error.fmt(f),
-            Error::Uncaught(text) => f.write_str(text),
-        }
-    }
-}
-
-impl std::error::Error for Error {}
-
-impl From<SyntaxError> for Error {
-    fn from(error: SyntaxError) -> Error {
-        Error::Syntax(error)
-    }
 }
 
 impl Lisp {
     /// An interpreter with a heap of these options.
-    ///
-    /// # Panics
-    ///
-    /// As [`HeapBuilder::build`].
     pub fn new(options: HeapBuilder) -> Lisp {
-        let mut program = Program::default();
-        let (out_of_memory, too_deep) = (program.symbols.intern("out-of-memory"), program.symbols.intern("too-deep"));
         let state = State {
-            globals: Vec::new(),
-            quoted: Vec::new(),
+            globals: NATIVES.iter().map(|&(native, ..)| Some(Value::Native(native))).collect(),
+            literals: Vec::new(),
             output: String::new(),
             depth: 0,
             max_depth: 4_000,
-            out_of_memory,
-            too_deep,
+            escapes: (Vec::new(), 0),
         };
-        Lisp { heap: options.build(), program, state }
+        Lisp { heap: options.build(), program: Program::default(), state }
     }
 
     /// Runs a program, and gives the value of its last form. It is good until the next run.
@@ -100,69 +83,41 @@ impl Lisp {
     /// If the text is no program, or the guest raises something that it does not catch. What was defined before stays.
     pub fn run(&mut self, text: &str) -> Result<Value, Error> {
         let forms = self.program.compile(text)?;
-        let mut last = Value::Nil;
-        for form in forms {
-            last = self.run_form(form).map_err(|fault| self.explain(&fault))?;
-        }
-        Ok(last)
+        let outcome = forms.into_iter().try_fold(Value::Nil, |_, form| self.run_form(form));
+        outcome.map_err(|fault| match *fault {
+            Fault::Raised(value) | Fault::Escaped(_, value) => Error::Uncaught(self.show(value)),
+            Fault::OutOfMemory => Error::Uncaught("out of memory".into()),
+            Fault::Wrong(message) => Error::Uncaught(message),
+        })
     }
 
     fn run_form(&mut self, form: usize) -> Outcome {
         let Lisp { heap, program, state } = self;
         state.globals.resize(program.globals.len(), None);
-        while let Some(datum) = program.quoted.get(state.quoted.len()) {
-            let value = literal(heap, datum)?;
-            state.quoted.push(value);
+        while let Some(datum) = program.literals.get(state.literals.len()) {
+            let value = heap.scope(|heap| make(heap, state, datum))?;
+            state.literals.push(value);
         }
-        let frame = new_frame(heap, state, program.functions[form].slots, Value::Nil)?;
+        let frame = new_frame(heap, state, 0, Value::Nil)?;
         run(heap, &mut Guest { program, state }, form, frame)
-    }
-
-    fn explain(&self, fault: &Fault) -> Error {
-        Error::Uncaught(match fault {
-            Fault::Raised(value) => self.show(*value),
-            Fault::OutOfMemory => "out of memory".into(),
-            Fault::TooDeep => "calls are nested too deep".into(),
-            Fault::Wrong(message) => message.clone(),
-        })
     }
 
     /// A value as the guest would write it.
     pub fn show(&self, value: Value) -> String {
-        value.show(&self.heap, &self.program.symbols)
-    }
-
-    /// Takes what the guest has displayed.
-    pub fn take_output(&mut self) -> String {
-        std::mem::take(&mut self.state.output)
-    }
-
-    /// How many calls may be open at a time, tail calls not counted. It is 4,000 at first.
-    pub fn set_max_depth(&mut self, depth: usize) {
-        self.state.max_depth = depth;
-    }
-
-    /// The heap, to be asked how it is.
-    pub fn heap(&self) -> &Heap {
-        &self.heap
+        value.show(&self.heap, &self.program)
     }
 }
 
-/// Makes a literal. No collection comes between its parts.
-fn literal(heap: &mut Heap, datum: &Datum) -> Outcome {
+/// Makes a literal, in a scope that keeps its parts.
+fn make(heap: &mut Heap, state: &State, datum: &Datum) -> Outcome {
     Ok(match datum {
         Datum::Bool(bool) => Value::Bool(*bool),
         Datum::Number(number) => Value::Number(*number),
         Datum::Symbol(symbol) => Value::Symbol(*symbol),
-        Datum::Text(text) => Value::Text(heap.try_alloc_str(text)?),
-        Datum::List(items) => {
-            let mut list = Value::Nil;
-            for item in items.iter().rev() {
-                let head = literal(heap, item)?;
-                let pair = heap.try_alloc(Pair { head, tail: list }).map_err(AllocError::without_value)?;
-                list = Value::Pair(pair);
-            }
-            list
-        }
+        Datum::Text(text) => Value::Text(heap.try_or_collect(state, |heap| heap.try_alloc_str(text))?),
+        Datum::List(items) => items.iter().rev().try_fold(Value::Nil, |tail, item| {
+            let head = make(heap, state, item)?;
+            Outcome::Ok(Value::Pair(heap.alloc_or_collect(state, Pair { head, tail })?))
+        })?,
     })
 }

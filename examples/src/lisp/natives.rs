@@ -1,22 +1,17 @@
 //! The built-in functions. But for `collect` none of them reaches a safepoint, so that none has to root anything.
 
-use super::code::Native;
-use super::eval::State;
-use super::reader::Symbols;
+use super::code::{NATIVES, Native};
+use super::eval::Guest;
 use super::table::Table;
 use super::value::{Fault, Outcome, Pair, Value, wrong};
-use tumulus_heap::{AllocError, EphemeronMap, Gc, Heap};
+use tumulus_heap::{EphemeronMap, Heap};
 
 /// The arguments of a built-in function: as many of them as it takes.
 pub type Args = [Value; 3];
 
 /// Calls a built-in function. Where memory is lacking it has changed nothing, and can be called again.
-///
-/// # Errors
-///
-/// What the guest raised or did wrong.
 #[inline(always)]
-pub fn call(heap: &mut Heap, state: &mut State, symbols: &Symbols, native: Native, args: Args) -> Outcome {
+pub fn call(heap: &mut Heap, guest: &mut Guest<'_>, native: Native, args: Args) -> Outcome {
     match (native, args) {
         (Native::Add, [Value::Number(a), Value::Number(b), _]) => Ok(Value::Number(a + b)),
         (Native::Subtract, [Value::Number(a), Value::Number(b), _]) => Ok(Value::Number(a - b)),
@@ -25,36 +20,37 @@ pub fn call(heap: &mut Heap, state: &mut State, symbols: &Symbols, native: Nativ
         (Native::Head, [Value::Pair(pair), ..]) => Ok(heap[pair].head),
         (Native::Tail, [Value::Pair(pair), ..]) => Ok(heap[pair].tail),
         (Native::IsNull, [value, ..]) => Ok(Value::Bool(value == Value::Nil)),
-        (Native::Cons, [head, tail, _]) => Ok(Value::Pair(alloc(heap, Pair { head, tail })?)),
-        (Native::VectorRef, [Value::Vector(items), Value::Number(at), _]) => match index(at, heap[items].len()) {
-            Some(at) => Ok(heap[items][at]),
+        (Native::Cons, [head, tail, _]) => Ok(Value::Pair(heap.try_alloc(Pair { head, tail })?)),
+        (Native::VectorRef, [Value::Vector(items), Value::Number(at), _]) => match heap[items].get(index(at)) {
+            Some(item) => Ok(*item),
             None => no_item(heap[items].len(), at),
         },
         (Native::VectorSet, [Value::Vector(items), Value::Number(at), item]) => {
-            let Some(place) = index(at, heap[items].len()) else { return no_item(heap[items].len(), at) };
-            heap.slice_mut(items, place..=place)[0] = item;
+            let len = heap[items].len();
+            if index(at) >= len {
+                return no_item(len, at);
+            }
+            heap.set(items, index(at), item);
             Ok(Value::Nil)
         }
-        _ => call_other(heap, state, symbols, native, args),
+        _ => call_other(heap, guest, native, args),
     }
 }
 
-/// A number as an index into so many items. It may be negative, or not even a number.
-#[inline]
-fn index(at: f64, len: usize) -> Option<usize> {
-    (at >= 0.0 && (at as usize) < len).then_some(at as usize)
+/// A number as an index. What is none is one that no vector has.
+fn index(at: f64) -> usize {
+    if at >= 0.0 { at as usize } else { usize::MAX }
 }
 
-#[cold]
 fn no_item(len: usize, at: f64) -> Outcome {
     wrong(format!("a vector of {len} items has none at {at}"))
 }
 
 /// Those that take longer than a call.
 #[inline(never)]
-fn call_other(heap: &mut Heap, state: &mut State, symbols: &Symbols, native: Native, args: Args) -> Outcome {
-    use Value::{Nil, Number, Table as Strong, Text, Vector, WeakTable};
-    let value = match (native, args) {
+fn call_other(heap: &mut Heap, guest: &mut Guest<'_>, native: Native, args: Args) -> Outcome {
+    use Value::{Nil, Number, Text, Vector};
+    Ok(match (native, args) {
         (Native::Multiply, [Number(a), Number(b), _]) => Number(a * b),
         (Native::Quotient, [Number(a), Number(b), _]) => Number((a / b).trunc()),
         (Native::Remainder, [Number(a), Number(b), _]) => Number(a % b),
@@ -63,20 +59,16 @@ fn call_other(heap: &mut Heap, state: &mut State, symbols: &Symbols, native: Nat
         (Native::IsSame, [a, b, _]) => Value::Bool(a == b),
         (Native::IsEqual, [a, b, _]) => Value::Bool(a.is_equal(b, heap)),
         (Native::IsPair, [value, ..]) => Value::Bool(matches!(value, Value::Pair(_))),
-        (Native::SetHead, [Value::Pair(pair), head, _]) => {
-            heap[pair].head = head;
-            Nil
-        }
-        (Native::SetTail, [Value::Pair(pair), tail, _]) => {
-            heap[pair].tail = tail;
+        (Native::SetHead | Native::SetTail, [Value::Pair(pair), value, _]) => {
+            let Pair { head, tail } = heap.get_mut(pair);
+            *(if native == Native::SetHead { head } else { tail }) = value;
             Nil
         }
         (Native::MakeVector, [Number(len), fill, _]) if len >= 0.0 => {
-            Vector(heap.try_alloc_slice_with(len as usize, |_| fill).map_err(AllocError::without_value)?)
+            Vector(heap.try_alloc_slice_with(len as usize, |_| fill)?)
         }
         (Native::ListToVector, [list, ..]) => {
-            let mut items = Vec::new();
-            let mut rest = list;
+            let (mut items, mut rest) = (Vec::new(), list);
             while let Value::Pair(pair) = rest {
                 items.push(heap[pair].head);
                 rest = heap[pair].tail;
@@ -90,49 +82,42 @@ fn call_other(heap: &mut Heap, state: &mut State, symbols: &Symbols, native: Nat
         }
         (Native::StringLength, [Text(text), ..]) => Number(heap[text].len() as f64),
         (Native::Substring, [Text(text), Number(from), Number(to)]) => {
-            let Some(part) = heap[text].get(from as usize..to as usize) else {
+            let Some(part) = heap[text].get(index(from)..index(to)).map(str::to_string) else {
                 return wrong(format!("a string of {} bytes has no part from {from} to {to}", heap[text].len()));
             };
-            let part = part.to_string();
             Text(heap.try_alloc_str(&part)?)
         }
         (Native::NumberToString, [Number(number), ..]) => Text(heap.try_alloc_str(&number.to_string())?),
-        (Native::MakeTable, _) => Strong(Table::new(heap)?),
-        (Native::MakeWeakTable, _) => WeakTable(alloc(heap, EphemeronMap::new())?),
-        (Native::TableRef, [Strong(table), key, absent]) => heap[table].get(heap, key).unwrap_or(absent),
-        (Native::TableRef, [WeakTable(table), key, absent]) => {
+        (Native::MakeTable, _) => Value::Table(Table::new(heap)?),
+        (Native::MakeWeakTable, _) => Value::WeakTable(heap.try_alloc(EphemeronMap::new())?),
+        (Native::TableRef, [Value::Table(table), key, absent]) => heap[table].get(heap, key).unwrap_or(absent),
+        (Native::TableRef, [Value::WeakTable(table), key, absent]) => {
             key.object().and_then(|object| table.get(heap, object).copied()).unwrap_or(absent)
         }
-        (Native::TableSet, [Strong(table), key, value]) => {
+        (Native::TableSet, [Value::Table(table), key, value]) => {
             Table::set(heap, table, key, value)?;
             Nil
         }
-        (Native::TableSet, [WeakTable(table), key, value]) => {
+        (Native::TableSet, [Value::WeakTable(table), key, value]) => {
             let Some(object) = key.object() else { return wrong("the keys of a weak table are objects") };
-            table.try_insert(heap, object, value).map_err(AllocError::without_value)?;
+            table.try_insert(heap, object, value)?;
             Nil
         }
-        (Native::TableCount, [Strong(table), ..]) => Number(heap[table].len() as f64),
-        (Native::TableCount, [WeakTable(table), ..]) => Number(table.iter(heap).count() as f64),
+        (Native::TableCount, [Value::Table(table), ..]) => Number(heap[table].used as f64),
+        (Native::TableCount, [Value::WeakTable(table), ..]) => Number(table.iter(heap).count() as f64),
         (Native::Raise, [value, ..]) => return Err(Box::new(Fault::Raised(value))),
         (Native::Display, [value, ..]) => {
-            let text = value.show(heap, symbols);
-            state.output.push_str(&text);
+            guest.state.output += &value.show(heap, guest.program);
             Nil
         }
         (Native::Collect, _) => {
-            heap.collect(&*state); // the one built-in function that collects: its caller has kept what it holds
+            heap.collect(&*guest.state); // the one built-in function that collects: its caller has kept what it holds
             Nil
         }
         _ => {
-            let given: Vec<String> = args[..native.arity()].iter().map(|arg| arg.show(heap, symbols)).collect();
-            return wrong(format!("{} cannot be used with {}", native.name(), given.join(" and ")));
+            let (_, name, arity) = NATIVES[native as usize];
+            let given: Vec<String> = args[..arity].iter().map(|arg| arg.show(heap, guest.program)).collect();
+            return wrong(format!("{name} cannot be used with {}", given.join(" and ")));
         }
-    };
-    Ok(value)
-}
-
-#[inline(always)]
-fn alloc<T: tumulus_heap::Trace + 'static>(heap: &mut Heap, value: T) -> Outcome<Gc<T>> {
-    Ok(heap.try_alloc(value).map_err(AllocError::without_value)?)
+    })
 }

@@ -1,9 +1,9 @@
 //! What the guest's variables hold, and what can go wrong.
 
-use super::code::Native;
-use super::reader::{Symbol, Symbols};
+use super::code::{NATIVES, Native, Program};
+use super::reader::Symbol;
 use super::table::Table;
-use std::fmt::Write;
+use std::fmt::{Result as Written, Write};
 use tumulus_heap::{AllocError, AnyGc, EphemeronMap, Gc, Heap, Trace};
 
 /// A value of the guest's: 16 bytes, and copied freely. Its tag takes a word: a smaller one makes the compiler copy values in
@@ -21,6 +21,8 @@ pub enum Value {
     Symbol(#[trace(skip)] Symbol),
     /// A built-in function.
     Native(#[trace(skip)] Native),
+    /// A function that returns from the `call/cc` of this number.
+    Escape(u64),
     /// A string.
     Text(Gc<str>),
     /// A pair.
@@ -33,11 +35,13 @@ pub enum Value {
     Table(Gc<Table>),
     /// A table that keeps neither its keys nor their values.
     WeakTable(Gc<EphemeronMap<AnyGc, Value>>),
-    /// The variables of a function: never seen by the guest. Slot 0 of a frame has the frame around it.
+    /// The variables of a function: never seen by the guest.
     Frame(Frame),
 }
 
-/// The variables of a call.
+const _: () = assert!(size_of::<Value>() == 16 && size_of::<Outcome>() == 16);
+
+/// The variables of a call. The first slot has the frame around it.
 pub type Frame = Gc<[Value]>;
 
 /// A pair.
@@ -58,28 +62,24 @@ pub struct Closure {
     pub frame: Frame,
 }
 
-const _: () = assert!(size_of::<Value>() == 16);
-
 /// Why an evaluation ended early.
 #[derive(Debug, Trace)]
 pub enum Fault {
     /// The guest raised it.
     Raised(Value),
+    /// The guest returned it from the `call/cc` of this number.
+    Escaped(u64, Value),
     /// The heap's limit is reached, and a collection did not help.
     OutOfMemory,
-    /// Functions called functions that called functions.
-    TooDeep,
-    /// A built-in function was used wrongly.
+    /// Something was used wrongly.
     Wrong(String),
 }
 
 /// A result of the guest's. The fault is boxed, so that this is no larger than a value.
 pub type Outcome<T = Value> = Result<T, Box<Fault>>;
 
-const _: () = assert!(size_of::<Outcome>() == 16);
-
-impl From<AllocError> for Box<Fault> {
-    fn from(_: AllocError) -> Box<Fault> {
+impl<V> From<AllocError<V>> for Box<Fault> {
+    fn from(_: AllocError<V>) -> Box<Fault> {
         Box::new(Fault::OutOfMemory)
     }
 }
@@ -99,13 +99,13 @@ impl Value {
     /// The object that a value leads to, for what goes by identity.
     pub fn object(self) -> Option<AnyGc> {
         match self {
-            Value::Nil | Value::Bool(_) | Value::Number(_) | Value::Symbol(_) | Value::Native(_) => None,
             Value::Text(gc) => Some(gc.erase()),
             Value::Pair(gc) => Some(gc.erase()),
             Value::Vector(gc) | Value::Frame(gc) => Some(gc.erase()),
             Value::Closure(gc) => Some(gc.erase()),
             Value::Table(gc) => Some(gc.erase()),
             Value::WeakTable(gc) => Some(gc.erase()),
+            _ => None,
         }
     }
 
@@ -116,8 +116,7 @@ impl Value {
             match both {
                 (Value::Text(a), Value::Text(b)) if heap[a] == heap[b] => {}
                 (Value::Pair(a), Value::Pair(b)) => {
-                    open.push((heap[a].tail, heap[b].tail));
-                    open.push((heap[a].head, heap[b].head));
+                    open.extend([(heap[a].tail, heap[b].tail), (heap[a].head, heap[b].head)]);
                 }
                 (a, b) if a == b => {}
                 _ => return false,
@@ -127,49 +126,48 @@ impl Value {
     }
 
     /// The value as the guest would write it, cut off where it gets long: a list may lead back into itself.
-    pub fn show(self, heap: &Heap, symbols: &Symbols) -> String {
+    pub fn show(self, heap: &Heap, program: &Program) -> String {
         let mut text = String::new();
-        self.write(heap, symbols, &mut text, 0);
+        self.write(heap, program, &mut text, 0).expect("a string takes all");
         text
     }
 
-    fn write(self, heap: &Heap, symbols: &Symbols, text: &mut String, depth: u32) {
+    fn write(self, heap: &Heap, program: &Program, text: &mut String, depth: u32) -> Written {
         const LONG: usize = 2_000;
         match self {
-            _ if text.len() > LONG || depth > 50 => text.push_str("..."),
-            Value::Nil => text.push_str("()"),
-            Value::Bool(bool) => text.push_str(if bool { "#t" } else { "#f" }),
-            Value::Number(number) => write!(text, "{number}").expect("a string takes all"),
-            Value::Symbol(symbol) => text.push_str(symbols.name(symbol)),
-            Value::Native(native) => write!(text, "<{}>", native.name()).expect("a string takes all"),
-            Value::Text(gc) => text.push_str(&heap[gc]),
-            Value::Closure(_) => text.push_str("<function>"),
-            Value::Table(_) | Value::WeakTable(_) => text.push_str("<table>"),
-            Value::Frame(_) => text.push_str("<frame>"),
-            Value::Vector(items) => {
-                text.push_str("#(");
-                for (at, item) in heap[items].iter().enumerate().take(LONG) {
-                    text.push_str(if at > 0 { " " } else { "" });
-                    item.write(heap, symbols, text, depth + 1);
-                }
-                text.push(')');
-            }
-            Value::Pair(pair) => {
-                text.push('(');
-                heap[pair].head.write(heap, symbols, text, depth + 1);
-                let mut rest = heap[pair].tail;
+            _ if text.len() > LONG || depth > 50 => text.write_str("..."),
+            Value::Nil => text.write_str("()"),
+            Value::Bool(bool) => text.write_str(if bool { "#t" } else { "#f" }),
+            Value::Number(number) => write!(text, "{number}"),
+            Value::Symbol(symbol) => text.write_str(program.name(symbol)),
+            Value::Text(gc) => text.write_str(&heap[gc]),
+            Value::Native(native) => write!(text, "<{}>", NATIVES[native as usize].1),
+            Value::Closure(_) | Value::Escape(_) => text.write_str("<function>"),
+            Value::Table(_) | Value::WeakTable(_) => text.write_str("<table>"),
+            Value::Frame(_) => text.write_str("<frame>"),
+            Value::Vector(_) | Value::Pair(_) => {
+                let (mut items, mut rest) = (Vec::new(), self);
+                text.write_str(if let Value::Vector(_) = self { "#(" } else { "(" })?;
                 while let Value::Pair(pair) = rest
-                    && text.len() <= LONG
+                    && items.len() < LONG
                 {
-                    text.push(' ');
-                    heap[pair].head.write(heap, symbols, text, depth + 1);
+                    items.push(heap[pair].head);
                     rest = heap[pair].tail;
                 }
-                if rest != Value::Nil {
-                    text.push_str(" . ");
-                    rest.write(heap, symbols, text, depth + 1);
+                if let Value::Vector(vector) = rest
+                    && items.is_empty()
+                {
+                    (items, rest) = (heap[vector].iter().copied().take(LONG).collect(), Value::Nil);
                 }
-                text.push(')');
+                for (at, item) in items.into_iter().enumerate() {
+                    text.write_str(if at > 0 { " " } else { "" })?;
+                    item.write(heap, program, text, depth + 1)?;
+                }
+                if rest != Value::Nil {
+                    text.write_str(" . ")?;
+                    rest.write(heap, program, text, depth + 1)?;
+                }
+                text.write_str(")")
             }
         }
     }

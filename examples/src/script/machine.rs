@@ -10,9 +10,9 @@
 
 use super::compiler::{Capture, Op, Program, compile};
 use super::natives::{self, Native};
-use super::value::{Array, Closure, Object, Upvalue, Value};
+use super::value::{Closure, Object, Upvalue, Value};
 use std::fmt;
-use tumulus_heap::{AllocError, Gc, Heap, HeapBuilder, Trace, Tracer};
+use tumulus_heap::{AllocError, Gc, GcVec, Heap, HeapBuilder, Interner, Trace, Tracer};
 
 /// Why the guest's program stopped, or its handler runs.
 #[derive(Debug)]
@@ -25,10 +25,21 @@ pub enum Fault {
     OutOfMemory,
 }
 
-impl<V> From<AllocError<V>> for Fault {
-    fn from(_: AllocError<V>) -> Fault {
-        Fault::OutOfMemory
+/// A result of the guest's. The fault is boxed, so that this is no larger than a value.
+pub type Outcome<T = Value> = Result<T, Box<Fault>>;
+
+const _: () = assert!(size_of::<Outcome>() == 16);
+
+impl<V> From<AllocError<V>> for Box<Fault> {
+    fn from(_: AllocError<V>) -> Box<Fault> {
+        Box::new(Fault::OutOfMemory)
     }
+}
+
+/// The fault of a guest that did something that has no meaning.
+#[cold]
+pub fn wrong<T>(message: impl Into<String>) -> Outcome<T> {
+    Err(Box::new(Fault::Wrong(message.into())))
 }
 
 /// Why a program gave no result.
@@ -64,10 +75,8 @@ impl Trace for Stack {
 }
 
 impl Stack {
-    fn push(&mut self, value: Value) -> Result<(), Fault> {
-        let Some(slot) = self.slots.get_mut(self.len) else {
-            return Err(Fault::Wrong("calls are nested too deep".into()));
-        };
+    fn push(&mut self, value: Value) -> Outcome<()> {
+        let Some(slot) = self.slots.get_mut(self.len) else { return wrong("calls are nested too deep") };
         *slot = value;
         self.len += 1;
         Ok(())
@@ -76,6 +85,11 @@ impl Stack {
     fn pop(&mut self) -> Value {
         self.len -= 1;
         self.slots[self.len]
+    }
+
+    /// Whether what is on top counts as true, seen where it is.
+    fn is_true(&self) -> bool {
+        !matches!(self.slots[self.len - 1], Value::Nil | Value::Bool(false))
     }
 
     fn peek(&self, below: usize) -> Value {
@@ -101,6 +115,8 @@ pub struct State {
     pub stack: Stack,
     globals: Vec<Option<Value>>,
     texts: Vec<Value>,
+    /// The names of properties that are in programs, by their numbers.
+    names: Vec<Gc<str>>,
     /// The captured variables that are still on the stack, in the order of their slots.
     open: Vec<(usize, Gc<Upvalue>)>,
     /// Made in advance, as there is no room for it when it is needed.
@@ -141,6 +157,8 @@ pub struct Machine {
     pub(super) heap: Heap,
     pub(super) state: State,
     pub(super) output: String,
+    /// All names of properties that there are. Those that only an object has go with it.
+    interner: Interner,
     program: Program,
     frames: Vec<Frame>,
     handlers: Vec<Handler>,
@@ -165,8 +183,16 @@ impl Machine {
         }
         let stack = Stack { slots: vec![Value::Nil; SLOTS].into(), len: 0 };
         let out_of_memory = Value::Text(heap.alloc_str("out of memory"));
-        let state = State { stack, globals, texts: Vec::new(), open: Vec::new(), out_of_memory };
-        Machine { heap, state, output: String::new(), program, frames: Vec::new(), handlers: Vec::new() }
+        let state = State { stack, globals, texts: Vec::new(), names: Vec::new(), open: Vec::new(), out_of_memory };
+        Machine {
+            heap,
+            state,
+            output: String::new(),
+            interner: Interner::new(),
+            program,
+            frames: Vec::new(),
+            handlers: Vec::new(),
+        }
     }
 
     /// Runs a program, and gives what it returns. That is good until the next run.
@@ -184,20 +210,26 @@ impl Machine {
             self.handlers.clear();
         }
         outcome.map_err(|fault| {
-            let value = self.value_of(fault);
+            let value = self.value_of(*fault);
             Error::Uncaught(self.show(value))
         })
     }
 
-    fn start(&mut self, function: usize) -> Result<(), Fault> {
+    fn start(&mut self, function: usize) -> Outcome<()> {
         self.state.globals.resize(self.program.globals.count(), None);
         while let Some(text) = self.program.texts.get(self.state.texts.len()) {
             let text = self.heap.try_or_collect(&self.state, |heap| heap.try_alloc_str(text))?;
             self.state.texts.push(Value::Text(text));
         }
+        for number in self.state.names.len()..self.program.fields.count() {
+            let Machine { heap, state, interner, program, .. } = self;
+            let name = program.fields.name(number as u32);
+            let name = heap.try_or_collect(&*state, |heap| interner.try_intern(heap, name))?;
+            state.names.push(name);
+        }
         let closure = self.make(|heap| {
             let upvalues = heap.try_alloc_slice(&[])?;
-            heap.try_alloc(Closure { function, upvalues }).map_err(AllocError::without_value)
+            Ok(heap.try_alloc(Closure { function, upvalues })?)
         })?;
         self.state.stack.push(Value::Closure(closure))?;
         self.state.stack.push(Value::Nil)?;
@@ -205,13 +237,13 @@ impl Machine {
     }
 
     /// Runs to the end, with a detour for each fault that is caught.
-    fn run_handled(&mut self) -> Result<Value, Fault> {
+    fn run_handled(&mut self) -> Outcome {
         loop {
             match self.run_to_fault() {
                 Ok(value) => return Ok(value),
                 Err(fault) => {
                     let Some(handler) = self.handlers.pop() else { return Err(fault) };
-                    let value = self.value_of(fault);
+                    let value = self.value_of(*fault);
                     self.close_upvalues(handler.stack);
                     self.frames.truncate(handler.frames);
                     self.frames.last_mut().expect("the handler's own").at = handler.target;
@@ -246,18 +278,23 @@ impl Machine {
         &self.heap
     }
 
+    /// How many names of properties there is room for.
+    pub fn names(&self) -> usize {
+        self.interner.capacity()
+    }
+
     /// Makes something, if need be after a collection. What it is made of is on the stack.
-    pub(super) fn make<T>(&mut self, make: impl FnMut(&mut Heap) -> Result<T, AllocError>) -> Result<T, Fault> {
+    pub(super) fn make<T>(&mut self, make: impl FnMut(&mut Heap) -> Result<T, AllocError>) -> Outcome<T> {
         Ok(self.heap.try_or_collect(&self.state, make)?)
     }
 
     /// A string of the guest's.
-    pub(super) fn text(&mut self, text: &str) -> Result<Value, Fault> {
+    pub(super) fn text(&mut self, text: &str) -> Outcome {
         Ok(Value::Text(self.make(|heap| heap.try_alloc_str(text))?))
     }
 
     /// Calls what is on the stack below `this` and so many arguments.
-    fn call(&mut self, count: usize) -> Result<(), Fault> {
+    fn call(&mut self, count: usize) -> Outcome<()> {
         self.heap.safepoint(&self.state);
         match self.state.stack.peek(count + 1) {
             Value::Closure(closure) => {
@@ -265,10 +302,10 @@ impl Machine {
                 let expected = self.program.functions[function].parameters as usize;
                 if count != expected {
                     let name = &self.program.functions[function].name;
-                    return Err(Fault::Wrong(format!("{name} takes {expected} arguments, not {count}")));
+                    return wrong(format!("{name} takes {expected} arguments, not {count}"));
                 }
                 if self.frames.len() == MAX_FRAMES {
-                    return Err(Fault::Wrong("calls are nested too deep".into()));
+                    return wrong("calls are nested too deep");
                 }
                 let base = self.state.stack.len - count - 2;
                 self.frames.push(Frame { function, closure, base, at: 0 });
@@ -279,7 +316,7 @@ impl Machine {
                 self.state.stack.replace(count + 2, result);
                 Ok(())
             }
-            other => Err(Fault::Wrong(format!("{} cannot be called", self.show(other)))),
+            other => wrong(format!("{} cannot be called", self.show(other))),
         }
     }
 
@@ -291,7 +328,7 @@ impl Machine {
     }
 
     /// The captured variable that is in a slot. Closures that capture the same one share it.
-    fn open_upvalue(&mut self, slot: usize) -> Result<Gc<Upvalue>, Fault> {
+    fn open_upvalue(&mut self, slot: usize) -> Outcome<Gc<Upvalue>> {
         match self.state.open.binary_search_by_key(&slot, |(slot, _)| *slot) {
             Ok(at) => Ok(self.state.open[at].1),
             Err(at) => {
@@ -302,7 +339,7 @@ impl Machine {
         }
     }
 
-    fn closure(&mut self, frame: Frame, function: usize) -> Result<Value, Fault> {
+    fn closure(&mut self, frame: Frame, function: usize) -> Outcome {
         let count = self.program.functions[function].captures.len();
         let mut upvalues = Vec::with_capacity(count);
         for at in 0..count {
@@ -314,14 +351,14 @@ impl Machine {
         }
         let closure = self.make(|heap| {
             let upvalues = heap.try_alloc_slice(&upvalues)?;
-            heap.try_alloc(Closure { function, upvalues }).map_err(AllocError::without_value)
+            Ok(heap.try_alloc(Closure { function, upvalues })?)
         })?;
         Ok(Value::Closure(closure))
     }
 
     /// Runs until the first frame returns, or something goes wrong.
     #[allow(clippy::too_many_lines)]
-    fn run_to_fault(&mut self) -> Result<Value, Fault> {
+    fn run_to_fault(&mut self) -> Outcome {
         'frames: loop {
             let mut frame = *self.frames.last().expect("one that runs");
             loop {
@@ -345,7 +382,7 @@ impl Machine {
                         Some(value) => self.state.stack.push(value)?,
                         None => {
                             let name = self.program.globals.name(number);
-                            return Err(Fault::Wrong(format!("{name} is not defined")));
+                            return wrong(format!("{name} is not defined"));
                         }
                     },
                     Op::SetGlobal(number) => self.state.globals[number as usize] = Some(self.state.stack.peek(0)),
@@ -385,7 +422,18 @@ impl Machine {
                         self.state.stack.pop();
                     }
                     Op::GetIndex => {
-                        let value = self.index(self.state.stack.peek(1), self.state.stack.peek(0))?;
+                        let value = match self.state.stack.top(2) {
+                            &[Value::Array(array), Value::Number(at)] if at >= 0.0 => {
+                                let items = array.as_slice(&self.heap);
+                                match items.get(at as usize) {
+                                    Some(item) => *item,
+                                    None => {
+                                        return wrong(format!("an array of {} items has none at {at}", items.len()));
+                                    }
+                                }
+                            }
+                            _ => self.property(self.state.stack.peek(1), self.state.stack.peek(0))?,
+                        };
                         self.state.stack.replace(2, value);
                     }
                     Op::SetIndex => {
@@ -396,7 +444,11 @@ impl Machine {
                         self.state.stack.replace(3, value);
                     }
                     Op::Add | Op::Subtract | Op::Multiply | Op::Divide | Op::Remainder | Op::Less | Op::LessEqual => {
-                        let result = self.binary(op, self.state.stack.peek(1), self.state.stack.peek(0))?;
+                        // Matched where they are: to copy a value whose halves were just written makes the processor wait.
+                        let result = match self.state.stack.top(2) {
+                            &[Value::Number(a), Value::Number(b)] => arithmetic(op, a, b),
+                            _ => self.join(op)?,
+                        };
                         self.state.stack.replace(2, result);
                     }
                     Op::Equal => {
@@ -404,21 +456,22 @@ impl Machine {
                         self.state.stack.replace(2, Value::Bool(same));
                     }
                     Op::Not => {
-                        let is_true = self.state.stack.peek(0).is_true();
+                        let is_true = self.state.stack.is_true();
                         self.state.stack.replace(1, Value::Bool(!is_true));
                     }
                     Op::Negate => match self.state.stack.peek(0) {
                         Value::Number(number) => self.state.stack.replace(1, Value::Number(-number)),
-                        other => return Err(Fault::Wrong(format!("{} is no number", self.show(other)))),
+                        other => return wrong(format!("{} is no number", self.show(other))),
                     },
                     Op::Jump(to) => frame.at = to as usize,
                     Op::JumpIfFalse(to) => {
-                        if !self.state.stack.pop().is_true() {
+                        if !self.state.stack.is_true() {
                             frame.at = to as usize;
                         }
+                        self.state.stack.len -= 1;
                     }
                     Op::AndJump(to) | Op::OrJump(to) => {
-                        if self.state.stack.peek(0).is_true() == matches!(op, Op::OrJump(_)) {
+                        if self.state.stack.is_true() == matches!(op, Op::OrJump(_)) {
                             frame.at = to as usize;
                         } else {
                             self.state.stack.pop();
@@ -459,11 +512,14 @@ impl Machine {
                     }
                     Op::Array(count) => {
                         let items = self.state.stack.top(count as usize).to_vec();
-                        let array = self.make(|heap| Array::new(heap, &items))?;
+                        let array = self.make(|heap| {
+                            let array = GcVec::try_from_slice(heap, &items)?;
+                            Ok(heap.try_alloc(array)?)
+                        })?;
                         self.state.stack.push(Value::Array(array))?;
                         self.state.stack.replace(count as usize + 1, Value::Array(array));
                     }
-                    Op::Throw => return Err(Fault::Thrown(self.state.stack.pop())),
+                    Op::Throw => return Err(Box::new(Fault::Thrown(self.state.stack.pop()))),
                     Op::Try(target) => {
                         let (frames, stack) = (self.frames.len(), self.state.stack.len);
                         self.handlers.push(Handler { frames, stack, target: target as usize });
@@ -474,76 +530,84 @@ impl Machine {
         }
     }
 
-    fn field(&self, value: Value, name: u32) -> Result<Value, Fault> {
+    fn field(&self, value: Value, name: u32) -> Outcome {
         match value {
-            Value::Object(object) => Ok(Object::get(&self.heap, object, name).unwrap_or(Value::Nil)),
+            Value::Object(object) => {
+                let name = self.state.names[name as usize];
+                Ok(Object::get(&self.heap, object, name).unwrap_or(Value::Nil))
+            }
             other => {
                 let name = self.program.fields.name(name);
-                Err(Fault::Wrong(format!("{} has no field {name}", self.show(other))))
+                wrong(format!("{} has no field {name}", self.show(other)))
             }
         }
     }
 
     /// Sets a field to what is on top of the stack.
-    fn set_field(&mut self, target: Value, name: u32) -> Result<(), Fault> {
-        let value = self.state.stack.peek(0);
+    fn set_field(&mut self, target: Value, name: u32) -> Outcome<()> {
+        let (value, name) = (self.state.stack.peek(0), self.state.names[name as usize]);
         match target {
             Value::Object(object) => self.make(|heap| Object::set(heap, object, name, value)),
-            other => Err(Fault::Wrong(format!("{} has no fields", self.show(other)))),
+            other => wrong(format!("{} has no fields", self.show(other))),
         }
     }
 
-    fn index(&mut self, target: Value, at: Value) -> Result<Value, Fault> {
+    /// The property of an object whose name the guest has computed.
+    fn property(&mut self, target: Value, at: Value) -> Outcome {
         match (target, at) {
-            (Value::Array(array), Value::Number(at)) if at >= 0.0 => {
-                let items = self.heap[array].items(&self.heap);
-                match items.get(at as usize) {
-                    Some(item) => Ok(*item),
-                    None => Err(Fault::Wrong(format!("an array of {} items has none at {at}", items.len()))),
-                }
-            }
             (Value::Object(object), Value::Text(name)) => {
-                let name = self.program.fields.number(&self.heap[name]);
-                Ok(Object::get(&self.heap, object, name).unwrap_or(Value::Nil))
+                // A name that nobody has is no object's.
+                let text = self.heap[name].to_string();
+                let name = self.interner.get(&mut self.heap, &text);
+                Ok(name.and_then(|name| Object::get(&self.heap, object, name)).unwrap_or(Value::Nil))
             }
-            _ => Err(Fault::Wrong(format!("{} has nothing at {}", self.show(target), self.show(at)))),
+            _ => wrong(format!("{} has nothing at {}", self.show(target), self.show(at))),
         }
     }
 
-    fn set_index(&mut self, target: Value, at: Value, value: Value) -> Result<(), Fault> {
+    fn set_index(&mut self, target: Value, at: Value, value: Value) -> Outcome<()> {
         match (target, at) {
             (Value::Array(array), Value::Number(at)) if at >= 0.0 => {
-                let array = self.heap[array];
                 if array.set(&mut self.heap, at as usize, value) {
                     return Ok(());
                 }
-                Err(Fault::Wrong(format!("the array has no item at {at}")))
+                wrong(format!("the array has no item at {at}"))
             }
             (Value::Object(object), Value::Text(name)) => {
-                let name = self.program.fields.number(&self.heap[name]);
-                self.make(|heap| Object::set(heap, object, name, value))
+                let text = self.heap[name].to_string();
+                let Machine { heap, state, interner, .. } = self;
+                Ok(heap.try_or_collect(&*state, |heap| {
+                    let name = interner.try_intern(heap, &text)?;
+                    Object::set(heap, object, name, value)
+                })?)
             }
-            _ => Err(Fault::Wrong(format!("{} has nothing at {}", self.show(target), self.show(at)))),
+            _ => wrong(format!("{} has nothing at {}", self.show(target), self.show(at))),
         }
     }
 
-    #[inline]
-    fn binary(&mut self, op: Op, left: Value, right: Value) -> Result<Value, Fault> {
-        match (left, right) {
-            (Value::Number(a), Value::Number(b)) => Ok(match op {
-                Op::Add => Value::Number(a + b),
-                Op::Subtract => Value::Number(a - b),
-                Op::Multiply => Value::Number(a * b),
-                Op::Divide => Value::Number(a / b),
-                Op::Remainder => Value::Number(a % b),
-                Op::Less => Value::Bool(a < b),
-                _ => Value::Bool(a <= b),
-            }),
-            (Value::Text(a), Value::Text(b)) if op == Op::Add => {
+    /// Adds the two strings on top of the stack. Other operations have no meaning for what is no number.
+    #[inline(never)]
+    fn join(&mut self, op: Op) -> Outcome {
+        match *self.state.stack.top(2) {
+            [Value::Text(a), Value::Text(b)] if op == Op::Add => {
                 let both = [&self.heap[a], &self.heap[b]].concat();
                 self.text(&both)
             }
-            _ => Err(Fault::Wrong(format!("{op:?} of {} and {}", self.show(left), self.show(right)))),
+            [left, right] => wrong(format!("{op:?} of {} and {}", self.show(left), self.show(right))),
+            _ => unreachable!("two were asked for"),
         }
+    }
+}
+
+#[inline]
+fn arithmetic(op: Op, a: f64, b: f64) -> Value {
+    match op {
+        Op::Add => Value::Number(a + b),
+        Op::Subtract => Value::Number(a - b),
+        Op::Multiply => Value::Number(a * b),
+        Op::Divide => Value::Number(a / b),
+        Op::Remainder => Value::Number(a % b),
+        Op::Less => Value::Bool(a < b),
+        _ => Value::Bool(a <= b),
     }
 }

@@ -15,10 +15,10 @@
 //! | `natives` | the host's functions | yes |
 //! | `machine` | the machine: what roots what is explained there | yes |
 
-mod compiler;
+pub mod compiler;
 mod lexer;
 mod machine;
-mod natives;
+pub mod natives;
 mod value;
 
 pub use machine::{Error, Machine};

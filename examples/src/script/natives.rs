@@ -1,7 +1,7 @@
 //! The host's functions.
 
-use super::machine::{Fault, Machine};
-use super::value::{Array, Object, Value};
+use super::machine::{Machine, Outcome, wrong};
+use super::value::{Object, Value};
 
 macro_rules! natives {
     ($($variant:ident $name:literal),* $(,)?) => {
@@ -24,7 +24,7 @@ natives! { Print "print", Text "str", Len "len", Push "push", Extend "extend", C
 /// # Errors
 ///
 /// If the guest uses it wrongly, or memory is lacking.
-pub fn call(machine: &mut Machine, native: Native, count: usize) -> Result<Value, Fault> {
+pub fn call(machine: &mut Machine, native: Native, count: usize) -> Outcome {
     let args = machine.state.stack.top(count);
     match (native, args) {
         (Native::Print, &[value]) => {
@@ -38,11 +38,9 @@ pub fn call(machine: &mut Machine, native: Native, count: usize) -> Result<Value
             machine.text(&text)
         }
         (Native::Len, &[Value::Text(text)]) => Ok(Value::Number(machine.heap[text].len() as f64)),
-        (Native::Len, &[Value::Array(array)]) => {
-            Ok(Value::Number(machine.heap[array].items(&machine.heap).len() as f64))
-        }
+        (Native::Len, &[Value::Array(array)]) => Ok(Value::Number(array.len(&machine.heap) as f64)),
         (Native::Push, &[Value::Array(array), value]) => {
-            machine.make(|heap| Array::push(heap, array, value))?;
+            machine.make(|heap| Ok(array.try_push(heap, value)?))?;
             Ok(value)
         }
         (Native::Extend, &[Value::Object(prototype)]) => {
@@ -51,7 +49,7 @@ pub fn call(machine: &mut Machine, native: Native, count: usize) -> Result<Value
         (Native::Count, &[Value::Object(object)]) => Ok(Value::Number(machine.heap[object].count() as f64)),
         (Native::Slice, &[Value::Text(text), Value::Number(from), Value::Number(to)]) => {
             let Some(part) = machine.heap[text].get(from as usize..to as usize) else {
-                return Err(Fault::Wrong(format!("there is no part from {from} to {to}")));
+                return wrong(format!("there is no part from {from} to {to}"));
             };
             let part = part.to_string();
             machine.text(&part)
@@ -60,6 +58,6 @@ pub fn call(machine: &mut Machine, native: Native, count: usize) -> Result<Value
             machine.heap.collect(&machine.state);
             Ok(Value::Nil)
         }
-        _ => Err(Fault::Wrong(format!("{native:?} cannot be called like this"))),
+        _ => wrong(format!("{native:?} cannot be called like this")),
     }
 }

@@ -2,14 +2,15 @@
 
 use super::natives::Native;
 use std::fmt::Write;
-use tumulus_heap::{AllocError, Gc, Heap, Trace};
+use tumulus_heap::{AllocError, Gc, GcVec, Heap, Trace};
 
 /// A value of the guest's. Its tag takes a word: a smaller one makes the compiler copy values in pieces, and the processor
 /// waits when it reads the whole.
-#[derive(Copy, Clone, Debug, PartialEq, Trace)]
+#[derive(Copy, Clone, Debug, Default, PartialEq, Trace)]
 #[repr(u64)]
 pub enum Value {
     /// `nil`.
+    #[default]
     Nil,
     /// `true`, `false`.
     Bool(bool),
@@ -22,7 +23,7 @@ pub enum Value {
     /// A function of the guest's.
     Closure(Gc<Closure>),
     /// An array.
-    Array(Gc<Array>),
+    Array(Gc<GcVec<Value>>),
     /// An object.
     Object(Gc<Object>),
 }
@@ -47,67 +48,19 @@ pub enum Upvalue {
     Closed(Value),
 }
 
-/// An array: a slice in the heap, with room behind the items that count.
-#[derive(Copy, Clone, Debug, Trace)]
-pub struct Array {
-    items: Gc<[Value]>,
-    len: usize,
-}
-
-impl Array {
-    /// An array of these items.
-    ///
-    /// # Errors
-    ///
-    /// If there is no room.
-    pub fn new(heap: &mut Heap, items: &[Value]) -> Result<Gc<Array>, AllocError> {
-        let array = Array { items: heap.try_alloc_slice(items)?, len: items.len() };
-        heap.try_alloc(array).map_err(AllocError::without_value)
-    }
-
-    /// Its items.
-    pub fn items(self, heap: &Heap) -> &[Value] {
-        &heap[self.items][..self.len]
-    }
-
-    /// Writes an item. False if there is none at that place.
-    pub fn set(self, heap: &mut Heap, at: usize, value: Value) -> bool {
-        if at < self.len {
-            heap.slice_mut(self.items, at..=at)[0] = value;
-        }
-        at < self.len
-    }
-
-    /// Puts an item behind the others.
-    ///
-    /// # Errors
-    ///
-    /// If there is no room.
-    pub fn push(heap: &mut Heap, array: Gc<Array>, value: Value) -> Result<(), AllocError> {
-        let Array { mut items, len } = heap[array];
-        if len == heap[items].len() {
-            let old = heap[items].to_vec();
-            let item = |at| old.get(at).copied().unwrap_or(Value::Nil);
-            items = heap.try_alloc_slice_with(4.max(2 * len), item).map_err(AllocError::without_value)?;
-        }
-        heap.slice_mut(items, len..=len)[0] = value;
-        heap[array] = Array { items, len: len + 1 };
-        Ok(())
-    }
-}
-
-/// An object: a hash table of its properties, by the numbers of their names, and a prototype that has the others.
+/// An object: a hash table of its properties, and a prototype that has the others. Their names are interned: two that have the
+/// same text are one object, so that comparing their handles is enough.
 #[derive(Copy, Clone, Debug, Trace)]
 pub struct Object {
     prototype: Option<Gc<Object>>,
-    /// As many as a power of two; a property lies where its number says, or in the next place that was free.
+    /// As many as a power of two; a property lies where its name's hash says, or in the next place that was free.
     fields: Gc<[Option<Field>]>,
     used: usize,
 }
 
 #[derive(Copy, Clone, Debug, Trace)]
 struct Field {
-    name: u32,
+    name: Gc<str>,
     value: Value,
 }
 
@@ -119,11 +72,11 @@ impl Object {
     /// If there is no room.
     pub fn new(heap: &mut Heap, prototype: Option<Gc<Object>>) -> Result<Gc<Object>, AllocError> {
         let fields = heap.try_alloc_slice(&[None; 4])?;
-        heap.try_alloc(Object { prototype, fields, used: 0 }).map_err(AllocError::without_value)
+        Ok(heap.try_alloc(Object { prototype, fields, used: 0 })?)
     }
 
     /// A property, its own or that of a prototype.
-    pub fn get(heap: &Heap, object: Gc<Object>, name: u32) -> Option<Value> {
+    pub fn get(heap: &Heap, object: Gc<Object>, name: Gc<str>) -> Option<Value> {
         let mut next = Some(object);
         while let Some(object) = next {
             let Object { prototype, fields, .. } = heap[object];
@@ -141,7 +94,7 @@ impl Object {
     /// # Errors
     ///
     /// If there is no room. The object is as it was.
-    pub fn set(heap: &mut Heap, object: Gc<Object>, name: u32, value: Value) -> Result<(), AllocError> {
+    pub fn set(heap: &mut Heap, object: Gc<Object>, name: Gc<str>, value: Value) -> Result<(), AllocError> {
         let Object { prototype, mut fields, used } = heap[object];
         let mut at = place(&heap[fields], name);
         if heap[fields][at].is_none() {
@@ -156,7 +109,7 @@ impl Object {
             }
             heap[object] = Object { prototype, fields, used: used + 1 };
         }
-        heap.slice_mut(fields, at..=at)[0] = Some(Field { name, value });
+        heap.set(fields, at, Some(Field { name, value }));
         Ok(())
     }
 
@@ -166,9 +119,9 @@ impl Object {
     }
 }
 
-fn place(fields: &[Option<Field>], name: u32) -> usize {
+fn place(fields: &[Option<Field>], name: Gc<str>) -> usize {
     let mask = fields.len() - 1;
-    let mut at = name as usize & mask;
+    let mut at = name.identity_hash() as usize & mask;
     while fields[at].is_some_and(|field| field.name != name) {
         at = (at + 1) & mask;
     }
@@ -176,11 +129,6 @@ fn place(fields: &[Option<Field>], name: u32) -> usize {
 }
 
 impl Value {
-    /// Whether a condition holds.
-    pub fn is_true(self) -> bool {
-        !matches!(self, Value::Nil | Value::Bool(false))
-    }
-
     /// Equality: of strings by their contents, of objects by identity.
     pub fn equals(self, other: Value, heap: &Heap) -> bool {
         match (self, other) {
@@ -208,7 +156,7 @@ impl Value {
             Value::Object(object) => write!(text, "<object of {}>", heap[object].used),
             Value::Array(array) => {
                 text.push('[');
-                for (at, item) in heap[array].items(heap).iter().enumerate().take(100) {
+                for (at, item) in array.as_slice(heap).iter().enumerate().take(100) {
                     text.push_str(if at > 0 { ", " } else { "" });
                     item.write(heap, text, depth + 1)?;
                 }

@@ -116,6 +116,7 @@ impl Heap {
         Fullness {
             used: self.store.used_bytes().saturating_add(external),
             in_use: self.store.in_use_bytes().saturating_add(external),
+            external,
             limit: self.store.limit,
         }
     }

@@ -28,9 +28,11 @@ use std::panic::Location;
 pub enum Place {
     /// What the program has given to [`Heap::set_place`].
     Guest(u64),
-    /// The line of the host's source that has called [`Heap::alloc`] or one of its relatives for single values.
+    /// The line of the host's source that has called [`Heap::alloc`], or another form of allocation that panics; also
+    /// [`Heap::try_alloc`] and [`Heap::try_alloc_with`].
     Host(&'static Location<'static>),
-    /// Neither is known: a slice, a string, or a value of more than 2 KiB, while no place was set.
+    /// Neither is known: no place was set, and the allocation was a slice or a string by a `try_` form or from an iterator,
+    /// or a value of more than 2 KiB.
     Unknown,
 }
 
@@ -390,7 +392,7 @@ mod tests {
         heap.on_event(move |event| sink.borrow_mut().push(event.to_string()));
         begin(&mut heap);
         let mut kept = Vec::new();
-        for n in 0..if cfg!(miri) { 600 } else { 6000_u64 } {
+        for n in 0..if cfg!(miri) { 150 } else { 6000_u64 } {
             let text = heap.alloc_str(&"x".repeat((n % 90) as usize));
             heap.alloc([n; 3]);
             if n % 3 == 0 {
@@ -472,6 +474,40 @@ mod tests {
             let share = row.bytes as f64 / f64::from(bytes);
             assert!((0.75..1.25).contains(&share), "{name}: {share}");
         }
+    }
+
+    #[test]
+    fn places_of_all_forms_that_know_them() {
+        let mut heap = Heap::builder().zeal(Zeal::none()).build();
+        heap.track_allocations();
+        let first = line!();
+        heap.alloc(1_u64);
+        heap.alloc_with(|| 1_u64);
+        heap.try_alloc(1_u64).unwrap();
+        heap.try_alloc_with(|| 1_u64).unwrap();
+        heap.alloc_slice(&[1_u64; 4]);
+        heap.alloc_slice(&[1_u64; 4000]);
+        heap.alloc_slice_with(4, |n| n);
+        heap.alloc_str("text");
+        let profile = heap.allocation_profile();
+        let mut lines: Vec<u32> = profile
+            .rows()
+            .iter()
+            .map(|row| match row.place {
+                Place::Host(at) if at.file() == file!() => at.line(),
+                other => panic!("{other}"),
+            })
+            .collect();
+        lines.sort_unstable();
+        assert!(lines.into_iter().eq(first + 1..first + 9));
+        heap.track_allocations();
+        heap.try_alloc_str("text").unwrap();
+        heap.alloc([0_u8; 5000]);
+        heap.set_place(Some(9));
+        heap.try_alloc_slice(&[1_u8]).unwrap();
+        let profile = heap.allocation_profile();
+        let unknown: Vec<_> = profile.rows().iter().filter(|row| row.place == Place::Unknown).collect();
+        assert_eq!((unknown.len(), profile.rows().len()), (2, 3));
     }
 
     #[test]

@@ -76,9 +76,9 @@ impl Store {
         if !self.is_observed() {
             return self.vacancy(T::INFO, const { shape_of::<T>() });
         }
-        self.note_host(Some(host));
+        self.say_here(Some(host));
         let vacancy = self.vacancy(T::INFO, const { shape_of::<T>() });
-        self.note_host(None);
+        self.forget_here();
         vacancy
     }
 
@@ -130,7 +130,7 @@ impl Store {
             return Err(AllocErrorKind::Stamps);
         }
         if self.watch.is_some()
-            && let Some(vacancy) = self.next_hidden(at)
+            && let Some(vacancy) = self.next_hidden(at)?
         {
             return Ok(vacancy);
         }
@@ -160,7 +160,7 @@ impl Store {
         }
         if self.watch.is_some() {
             self.hide(at);
-            return Ok(self.next_hidden(at).expect("the page has room"));
+            return Ok(self.next_hidden(at)?.expect("the page has room"));
         }
         Ok(Vacancy { slot: at, index: run.next })
     }

@@ -22,6 +22,8 @@
 //! - **I9, memory.** The cage can be read and written over its whole length, and what was never written, or was given
 //!   back, reads as zero (`region.rs`). Only pages without objects are given back.
 //! - **I10, runs.** The free cells of a page on the list of those with room are those that its links lead to (`runs.rs`).
+//! - **I11, replicas.** A cell of a page whose type is one of replicas was written by `Store::put_replica`, in the flavour of
+//!   that type (`replica.rs`).
 
 #![allow(unsafe_code)]
 

@@ -14,7 +14,7 @@
 //!
 //! A slice that is scanned in parts has its cards behind its words.
 //!
-//! Invariant **R**: a cell of a page whose type [`is_replica`](TypeInfo::is_replica) was written by [`Store::put_replica`], in
+//! Invariant **I11**: a cell of a page whose type [`is_replica`](TypeInfo::is_replica) was written by [`Store::put_replica`], in
 //! the flavour of the type. Nobody else can: the `TypeId` is that of a [`Marker`], which has no values, so that no handle is
 //! ever a `Gc` of it, and the typed ways into a page ask for the `TypeId`.
 
@@ -161,6 +161,7 @@ impl Store {
             Some(_) => Shape::OUTLINE,
             None => Shape::of_granules(form.granules).ok_or(Unfit::Form)?,
         };
+        self.say_here(None);
         let vacancy = self.vacancy(info, shape).map_err(Unfit::Refused)?;
         let place = {
             // SAFETY: a vacancy is inside the cage.
@@ -191,7 +192,7 @@ impl Store {
             }
         }
         // SAFETY: the vacancy is for this type and shape, and nothing has happened to the store since but that a block was
-        // counted. The payload is written in the flavour of the type (R), and `meta` goes with it.
+        // counted. The payload is written in the flavour of the type (I11), and `meta` goes with it.
         Ok(AnyGc::new(unsafe { self.commit(vacancy, shape, meta) }))
     }
 
@@ -201,7 +202,7 @@ impl Store {
         match flavour {
             Flavour::Leaf => edges.is_empty(),
             Flavour::Words => {
-                // SAFETY: a replica with words (R), to which there is no reference, as the store is borrowed exclusively (I8).
+                // SAFETY: a replica with words (I11), to which there is no reference, as the store is borrowed exclusively (I8).
                 let words = unsafe { words(place).as_mut() };
                 let count = edges.len().min(words.len());
                 words.fill(None);
@@ -209,7 +210,7 @@ impl Store {
                 count == edges.len()
             }
             Flavour::Boxed => {
-                // SAFETY: a replica with a box (R), and as above.
+                // SAFETY: a replica with a box (I11), and as above.
                 let boxed = unsafe { payload(place).cast::<Boxed>().as_mut() };
                 boxed.clear();
                 boxed.extend_from_slice(edges);
@@ -223,7 +224,7 @@ impl Store {
         let Some((place, Flavour::Words)) = self.replica_at(object) else { return false };
         // SAFETY: as in `set_replica_edges`.
         let words = unsafe { words(place).as_mut() };
-        // SAFETY: a replica (R).
+        // SAFETY: a replica (I11).
         let range = unsafe { words_of(place, element..element.saturating_add(1)) };
         let Some(words) = words.get_mut(range).filter(|words| words.len() >= edges.len()) else { return false };
         words.fill(None);
@@ -277,7 +278,7 @@ fn block_layout(bytes: usize) -> Option<Layout> {
 ///
 /// `cell` holds a replica.
 unsafe fn outline(cell: NonNull<u8>) -> Option<(Outline, Long)> {
-    // SAFETY: the header of a cell that holds something is whole, and one with this length has both behind it (R).
+    // SAFETY: the header of a cell that holds something is whole, and one with this length has both behind it (I11).
     unsafe {
         let is_outline = meta(cell) & !REMEMBERED == OUTLINE_LEN;
         is_outline.then(|| (cell.add(HEADER_BYTES).cast().read(), cell.add(LONG_OFFSET).cast().read()))
@@ -300,7 +301,7 @@ unsafe fn payload(cell: NonNull<u8>) -> NonNull<u8> {
 ///
 /// `cell` holds a replica of the flavour `Words`.
 unsafe fn words(cell: NonNull<u8>) -> NonNull<[Word]> {
-    // SAFETY: the caller's promise: so many words were written (R).
+    // SAFETY: the caller's promise: so many words were written (I11).
     unsafe {
         let count = match outline(cell) {
             None => (meta(cell) & !REMEMBERED) as usize,
@@ -329,7 +330,7 @@ unsafe fn words_of(cell: NonNull<u8>, elements: Range<u32>) -> Range<usize> {
 ///
 /// `cell` holds a replica of the flavour `Words`.
 unsafe fn card_word(cell: NonNull<u8>, number: u32) -> Option<NonNull<u64>> {
-    // SAFETY: the cards are behind the words, in the same block, which has room for them (R); they are as many as the
+    // SAFETY: the cards are behind the words, in the same block, which has room for them (I11); they are as many as the
     // elements want.
     unsafe {
         let (_, long) = outline(cell)?;
@@ -357,7 +358,7 @@ impl<const FLAVOUR: u8> Functions<FLAVOUR> {
     ///
     /// `cell` holds a replica of this flavour, to which nobody has an exclusive reference.
     unsafe fn trace(cell: NonNull<u8>, tracer: &mut Tracer<'_>) {
-        // SAFETY: the caller's promise, and what a replica of this flavour has in its payload (R).
+        // SAFETY: the caller's promise, and what a replica of this flavour has in its payload (I11).
         unsafe {
             match FLAVOUR {
                 WORDS => trace_words(words(cell).as_ref(), tracer),
@@ -387,7 +388,7 @@ impl<const FLAVOUR: u8> Functions<FLAVOUR> {
     ///
     /// As for `trace`.
     unsafe fn trace_part(cell: NonNull<u8>, number: u32, tracer: &mut Tracer<'_>) -> Option<u32> {
-        // SAFETY: the caller's promise; a long replica has words (R).
+        // SAFETY: the caller's promise; a long replica has words (I11).
         unsafe {
             let elements = Self::elements(cell);
             if elements == 0 {

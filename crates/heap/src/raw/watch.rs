@@ -24,6 +24,7 @@ use super::mark::cell;
 use super::object::TypeInfo;
 use super::runs::Run;
 use super::store::Store;
+use crate::error::AllocErrorKind;
 use crate::trace::{Tracer, Visit};
 use std::num::NonZeroU32;
 use std::ops::Range;
@@ -118,12 +119,23 @@ pub(crate) struct Touch {
     pub(crate) what: Touched,
 }
 
+/// Where in the host's program memory is asked for.
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
+enum Here {
+    #[default]
+    Unasked,
+    /// An allocation waits for it to be said.
+    Asked,
+    /// It was said, as far as it is known.
+    Said(Option<&'static Location<'static>>),
+}
+
 /// Who observes, and what was seen since it was looked at.
 #[derive(Debug)]
 pub(crate) struct Watch {
     pub(crate) policy: Policy,
-    /// Where in the host's program memory is asked for right now, as far as that is known.
-    host: Option<&'static Location<'static>>,
+    /// Where in the host's program memory is asked for right now, once that has been said.
+    here: Here,
     fresh: Vec<Fresh>,
     /// Writes are observed as well.
     writes: bool,
@@ -142,7 +154,7 @@ impl Store {
         self.stop_observing();
         self.watch = Some(Box::new(Watch {
             policy,
-            host: None,
+            here: Here::Unasked,
             fresh: Vec::new(),
             writes,
             touched: Vec::new(),
@@ -172,10 +184,23 @@ impl Store {
         self.set_young_stamp();
     }
 
-    /// Says where in the host's program memory is asked for.
-    pub(crate) fn note_host(&mut self, host: Option<&'static Location<'static>>) {
+    /// Says where in the host's program memory is asked for, before that is done.
+    pub(crate) fn say_here(&mut self, host: Option<&'static Location<'static>>) {
         if let Some(watch) = &mut self.watch {
-            watch.host = host;
+            watch.here = Here::Said(host);
+        }
+    }
+
+    /// Whether an allocation was refused only because it is to be observed, and nobody has said where it is. It should be
+    /// tried again when that is said.
+    pub(crate) fn asks_where(&self) -> bool {
+        self.watch.as_ref().is_some_and(|watch| watch.here == Here::Asked)
+    }
+
+    /// Forgets what was said.
+    pub(crate) fn forget_here(&mut self) {
+        if let Some(watch) = &mut self.watch {
+            watch.here = Here::Unasked;
         }
     }
 
@@ -193,15 +218,16 @@ impl Store {
         space.sample_next = false;
     }
 
-    /// Shows some of the hidden cells of a space, and gives the first. `None` if there is none on this page.
+    /// Shows some of the hidden cells of a space, and gives the first. `None` if there is none on this page. An error, as if
+    /// there were no memory, if it has to be said first where that is: see [`Store::asks_where`].
     #[cold]
     #[inline(never)]
-    pub(super) fn next_hidden(&mut self, at: usize) -> Option<Vacancy> {
+    pub(super) fn next_hidden(&mut self, at: usize) -> Result<Option<Vacancy>, AllocErrorKind> {
         let owner = usize::from(self.spaces.slot(at).space);
         let mut hidden = self.spaces.list[owner].hidden;
         if hidden.is_used_up() {
             self.spaces.list[owner].hidden = Run::default();
-            return None;
+            return Ok(None);
         }
         if hidden.next == hidden.end {
             // SAFETY: the page was linked when it was swept, and its runs are taken in the order of the links (I10).
@@ -211,11 +237,21 @@ impl Store {
                 self.check_poison(at, hidden);
             }
         }
-        let watch = self.watch.as_mut()?;
+        let Some(watch) = self.watch.as_mut() else { return Ok(None) };
         let space = &mut self.spaces.list[owner];
         let shape = space.shape;
         let cells = hidden.granules() / shape.stride();
         let gap = if space.sample_next || shape.is_outline() { 0 } else { watch.policy.gap(shape.cell_bytes()) };
+        if gap == 0 && !matches!(watch.here, Here::Said(_)) {
+            watch.here = Here::Asked;
+            space.hidden = hidden;
+            space.sample_next = true;
+            return Err(AllocErrorKind::System);
+        }
+        let host = match std::mem::take(&mut watch.here) {
+            Here::Said(host) => host,
+            _ => None,
+        };
         // Where the run ends before the gap does, it is drawn anew: the process has no memory.
         space.sample_next = gap > 0 && gap <= cells;
         let shown = gap.clamp(1, cells);
@@ -227,7 +263,7 @@ impl Store {
                     index: run.next,
                     stamp: self.stamps.current(),
                     is_open: shape.is_outline(),
-                    host: watch.host,
+                    host,
                     guest: self.guest_place,
                 });
             } else {
@@ -235,7 +271,7 @@ impl Store {
             }
         }
         self.spaces.slot_mut(at).run = run;
-        Some(Vacancy { slot: at, index: run.next })
+        Ok(Some(Vacancy { slot: at, index: run.next }))
     }
 
     /// Has the write barrier take its slow path for what it has to see.

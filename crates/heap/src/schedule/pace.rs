@@ -231,7 +231,7 @@ mod tests {
 
     #[test]
     fn near_the_limit_it_is_completed_at_once() {
-        let at = |used: usize| Fullness { used, in_use: used, limit: 20 * MIB };
+        let at = |used: usize| Fullness { used, in_use: used, external: 0, limit: 20 * MIB };
         let mut schedule = planned(at(4 * MIB));
         assert_eq!(schedule.due(at(8 * MIB), 0), None);
         assert_eq!(schedule.due(at(12 * MIB), 0).map(|(extent, _)| extent), Some(Extent::Full));

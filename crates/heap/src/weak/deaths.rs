@@ -60,7 +60,7 @@ impl Heap {
     pub fn try_on_death(&mut self, object: impl Into<AnyGc>, token: u64) -> Result<(), AllocError> {
         let registry = match self.kept.deaths {
             Some(registry) => registry,
-            None => self.try_alloc(FinalizationRegistry::new()).map_err(AllocError::without_value)?,
+            None => self.try_alloc(FinalizationRegistry::new())?,
         };
         self.kept.deaths = Some(registry);
         match registry.register(self, object, token, None) {

@@ -6,6 +6,7 @@
 //! | [`WeakRef`] | the same, with the rules of ECMAScript's jobs | `kept.rs` |
 //! | [`EphemeronMap`], [`WeakSet`] | values that live as long as their keys do | `ephemeron_map.rs`, `weak_set.rs` |
 //! | [`FinalizationRegistry`] | values that are handed out when an object has died | `registry.rs` |
+//! | [`Interner`] | one string for each text, for as long as it is used | `interner.rs` |
 //! | [`Heap::on_death`](crate::Heap::on_death) | the same for numbers, without an object of its own | `deaths.rs` |
 //!
 //! All of it is in terms of tables in the heap, `table.rs` (on `row.rs`) and `watched.rs`, which are slices whose elements tell the collector
@@ -16,6 +17,7 @@
 mod deaths;
 mod ephemeron_map;
 mod handle;
+mod interner;
 mod kept;
 mod key;
 mod registry;
@@ -26,6 +28,7 @@ mod weak_set;
 
 pub use ephemeron_map::EphemeronMap;
 pub use handle::Weak;
+pub use interner::Interner;
 pub use kept::WeakRef;
 pub use key::WeakKey;
 pub use registry::{FinalizationRegistry, RegisterError};

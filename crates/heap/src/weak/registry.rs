@@ -250,7 +250,7 @@ impl<H: Trace + 'static> Gc<FinalizationRegistry<H>> {
         let mut older = 0;
         if let Some(token) = token {
             let mut tokens = heap.get(self).tokens;
-            older = tokens.try_insert(heap, token, at).map_err(AllocError::without_value)?.unwrap_or(0);
+            older = tokens.try_insert(heap, token, at)?.unwrap_or(0);
             heap.get_mut(self).tokens = tokens;
         }
         if older != 0 {

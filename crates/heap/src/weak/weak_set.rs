@@ -109,7 +109,7 @@ impl<K: WeakKey> Gc<WeakSet<K>> {
         let key: AnyGc = object.into();
         let mut table = heap.get(self).table;
         heap.assert_key(key);
-        let before = table.try_insert(heap, key, ()).map_err(AllocError::without_value)?;
+        let before = table.try_insert(heap, key, ())?;
         if before.is_none() {
             heap.get_mut(self).table = table;
         }

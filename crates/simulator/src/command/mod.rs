@@ -1,7 +1,7 @@
 //! The program: its command line, and what each command does.
 //!
 //! One file for each command: a struct of its arguments, and a `run` that does it. To add one, write such a file, and name it
-//! in [`Command`]. What is common to them: what is to be run in `what.rs`, where it is told in `output.rs` and `watch.rs`,
+//! in the enum `Command`. What is common to them: what is to be run in `what.rs`, where it is told in `output.rs` and `watch.rs`,
 //! and how the program ends in `exit.rs`.
 
 mod compare;
