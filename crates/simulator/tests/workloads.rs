@@ -287,7 +287,7 @@ fn a_snapshot_shows_the_leak() {
     let [early, late] = [0, 1].map(|at| Snapshot::parse(&std::fs::read(&snapshots[at]).unwrap()).unwrap());
     std::fs::remove_dir_all(&folder).unwrap();
     let forgotten = |snapshot: &Snapshot| {
-        let names: Vec<&str> = snapshot.nodes().map(|node| node.name()).collect();
+        let names: Vec<&str> = snapshot.nodes().map(tumulus_snapshot::Node::name).collect();
         names.iter().filter(|name| name.ends_with("Subscription")).count()
     };
     assert!((40..90).contains(&forgotten(&early)), "{}", forgotten(&early));
