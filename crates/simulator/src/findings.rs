@@ -64,18 +64,27 @@ fn how_it_ended(outcome: &Outcome) -> Option<Finding> {
     found(Weight::Problem, "end", words)
 }
 
-/// What is alive after full collections grows from each to the next.
+/// What is alive after full collections grows, and does not grow slower and slower as a cache does that fills up.
 fn what_never_stops_growing(outcome: &Outcome) -> Option<Finding> {
     const FEWEST: usize = 4;
-    let live: Vec<(u64, u64)> = full(outcome)
+    const LITTLE: u64 = 64 << 10;
+    /// The part of the growth of the first half that the second half has at least.
+    const STEADY: f64 = 0.75;
+    let all: Vec<(u64, u64)> = full(outcome)
         .map(|collection| (collection.at + collection.lasted, collection.used_after + collection.external_after))
         .collect();
-    let (&(begin, first), &(end, last)) = (live.get(live.len() / 4)?, live.last()?);
-    let is_growing = live[live.len() / 4..].windows(2).all(|pair| pair[1].1 + pair[1].1 / 50 >= pair[0].1);
-    if live.len() < FEWEST || !is_growing || last < first + first / 2 || last - first < 64 << 10 {
+    // The beginning of a program is not typical of it.
+    let live = &all[all.len() / 4..];
+    let (&(begin, first), &(end, last)) = (live.first()?, live.last()?);
+    let is_growing = live.windows(2).all(|pair| pair[1].1 + pair[1].1 / 50 >= pair[0].1);
+    if live.len() < FEWEST || !is_growing || last < first + first / 2 || last - first < LITTLE {
         return None;
     }
-    let per_second = ((last - first) as f64 / (end.saturating_sub(begin)).max(1) as f64 * 1e9) as u64;
+    let middle = value_at(live, u64::midpoint(begin, end)).clamp(first as f64, last as f64);
+    if last as f64 - middle < STEADY * (middle - first as f64) {
+        return None;
+    }
+    let per_second = ((last - first) as f64 / (end - begin).max(1) as f64 * 1e9) as u64;
     let most = outcome.census.types.first().map_or(String::new(), |row| {
         format!(" Most of it are {} objects of type {}.", count(row.objects), short(&row.name))
     });
@@ -87,10 +96,18 @@ fn what_never_stops_growing(outcome: &Outcome) -> Option<Finding> {
              what the program should keep, it leaks; compare two snapshots.{most}",
             bytes(first),
             bytes(last),
-            live.len() - live.len() / 4,
+            live.len(),
             bytes(per_second),
         ),
     )
+}
+
+/// The value at a moment, on straight lines between the points.
+fn value_at(points: &[(u64, u64)], moment: u64) -> f64 {
+    let after = points.partition_point(|&(at, _)| at < moment).clamp(1, points.len() - 1);
+    let ((from, low), (to, high)) = (points[after - 1], points[after]);
+    let part = moment.saturating_sub(from) as f64 / (to - from).max(1) as f64;
+    low as f64 + (high as f64 - low as f64) * part
 }
 
 fn what_external_memory_forces(outcome: &Outcome) -> Option<Finding> {
@@ -313,6 +330,14 @@ fn short(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn values_lie_on_lines_between_points() {
+        let points = [(0, 0), (10, 100), (20, 100)];
+        for (moment, value) in [(0, 0.0), (5, 50.0), (10, 100.0), (15, 100.0), (20, 100.0)] {
+            assert!((value_at(&points, moment) - value).abs() < 1e-9, "{moment}");
+        }
+    }
 
     #[test]
     fn names_are_shortened_to_what_is_behind_the_last_colons() {

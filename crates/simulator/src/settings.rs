@@ -56,7 +56,7 @@ fn is_default(options: &HeapOptions) -> bool {
 
 impl Settings {
     /// What is run if nothing is named.
-    pub const DEFAULT_WORKLOAD: &str = "binary-trees";
+    pub const DEFAULT_WORKLOAD: &str = "requests";
     /// What random numbers begin with if nothing is said.
     pub const DEFAULT_SEED: u64 = 1;
 

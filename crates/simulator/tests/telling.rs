@@ -134,6 +134,16 @@ fn a_leak_is_found_and_a_cache_that_is_full_is_not_one() {
         Ok(0)
     });
     assert!(!is_found(&cache, "growing"), "{:?}", cache.findings);
+    let filling = outcome("min-heap = '256k'\nnursery = 0\ngrowth = 1.2", |session| {
+        let mut table: Vec<Option<Gc<[u64; 8]>>> = vec![None; 20_000];
+        for n in 0..60_000 {
+            let at = session.random().usize(..table.len());
+            table[at] = Some(session.heap().try_alloc([n; 8])?);
+            session.safepoint(&table)?;
+        }
+        Ok(0)
+    });
+    assert!(!is_found(&filling, "growing"), "it grows slower and slower: {:?}", filling.findings);
 }
 
 #[test]

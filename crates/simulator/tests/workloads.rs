@@ -2,6 +2,7 @@
 //! parameters that it says it takes.
 
 use std::collections::BTreeMap;
+use tumulus_simulator::options::Bytes;
 use tumulus_simulator::outcome::{End, Kind};
 use tumulus_simulator::workloads::{self, Definition, Range, Values};
 use tumulus_simulator::{HeapOptions, Outcome, Setup, Subject, run};
@@ -99,7 +100,7 @@ fn shown(range: Range) -> String {
                 digits.as_bytes().rchunks(3).rev().map(|g| std::str::from_utf8(g).unwrap()).collect();
             groups.join(",")
         }
-        Range::Bytes { default, .. } => workloads::Value::Count(default).to_string(),
+        Range::Bytes { default, .. } => Bytes(default).to_string(),
         Range::Number { default, .. } => default.to_string(),
         Range::Choice { default, .. } => default.into(),
     }

@@ -10,7 +10,7 @@ use crate::compare::{CURVE, Comparison, FORMAT, How, Plan, Shard, Told, merge};
 use crate::options::Bytes;
 use crate::outcome::Outcome;
 use crate::settings::Settings;
-use crate::show;
+use crate::{report, show};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Deserialize;
@@ -59,6 +59,9 @@ struct Outputs {
     /// Writes all figures as JSON; - for standard output, in place of the tables
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+    /// Writes a report with drawings, one file for a browser
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
     /// Prints no tables and no progress
     #[arg(long, short)]
     quiet: bool,
@@ -80,7 +83,7 @@ pub(super) fn run(arguments: &Arguments, interrupt: &AtomicBool, out: &mut Outpu
     let sizes: &[f64] = if is_curve { &CURVE } else { &[] };
     let plan = Plan::new(&settings, &arguments.vary, sizes).map_err(Failure::usage)?;
     let plan = plan.rounds(arguments.rounds).null_limit(arguments.null_limit);
-    let json = arguments.outputs.open()?;
+    let files = arguments.outputs.open()?;
     let cores = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
     let bar = Bar::new(arguments.outputs.quiet);
     let how = How {
@@ -92,7 +95,7 @@ pub(super) fn run(arguments: &Arguments, interrupt: &AtomicBool, out: &mut Outpu
     let comparison = plan.run(&|settings| in_a_process(settings, interrupt), &how);
     bar.0.finish_and_clear();
     let comparison = Comparison { command: super::command_line(), ..comparison };
-    arguments.outputs.tell(&comparison, json, out)?;
+    arguments.outputs.tell(&comparison, files, out)?;
     Ok(if interrupt.load(Ordering::Relaxed) { Code::Interrupted } else { Code::Done })
 }
 
@@ -110,8 +113,8 @@ pub(super) fn run_merge(arguments: &MergeArguments, out: &mut Output) -> Result<
     };
     let parts = arguments.files.iter().map(read).collect::<Result<Vec<_>, _>>()?;
     let whole = merge(parts).map_err(Failure::other)?;
-    let json = arguments.outputs.open()?;
-    arguments.outputs.tell(&whole, json, out)?;
+    let files = arguments.outputs.open()?;
+    arguments.outputs.tell(&whole, files, out)?;
     if whole.missing().is_empty() {
         return Ok(Code::Done);
     }
@@ -134,26 +137,45 @@ impl Outputs {
     }
 
     /// Made before the runs, so that a path that cannot be written is no surprise after them.
-    fn open(&self) -> Result<Option<impl Write + use<>>, Failure> {
-        self.json.as_ref().filter(|_| !self.is_printed()).map(|path| create(path)).transpose()
+    fn open(&self) -> Result<Files<impl Write + use<>>, Failure> {
+        let json = self.json.as_ref().filter(|_| !self.is_printed());
+        Ok(Files {
+            json: json.map(|path| create(path)).transpose()?,
+            html: self.html.as_ref().map(|path| create(path)).transpose()?,
+        })
     }
 
-    fn tell(&self, comparison: &Comparison, json: Option<impl Write>, out: &mut Output) -> Result<(), Failure> {
+    fn tell<F: Write>(&self, comparison: &Comparison, files: Files<F>, out: &mut Output) -> Result<(), Failure> {
         if self.is_printed() {
             serde_json::to_writer(&mut *out, comparison).map_err(io::Error::from)?;
             writeln!(out)?;
         } else if !self.quiet {
             write!(out, "{}", show::comparison::of(comparison))?;
         }
-        if let (Some(mut file), Some(path)) = (json, &self.json) {
+        let mut written = Vec::new();
+        if let (Some(mut file), Some(path)) = (files.html, &self.html) {
+            report::write_comparison(comparison, &mut file).and_then(|()| file.flush()).map_err(Failure::at(path))?;
+            written.push(("report", path));
+        }
+        if let (Some(mut file), Some(path)) = (files.json, &self.json) {
             serde_json::to_writer(&mut file, comparison).map_err(io::Error::from).map_err(Failure::at(path))?;
             file.flush().map_err(Failure::at(path))?;
-            if !self.quiet {
-                writeln!(out, "\nfigures     {}", path.display())?;
+            written.push(("figures", path));
+        }
+        if !self.quiet && !self.is_printed() {
+            for (at, (what, path)) in written.into_iter().enumerate() {
+                let space = if at == 0 { "\n" } else { "" };
+                writeln!(out, "{space}{what:11} {}", path.display())?;
             }
         }
         Ok(())
     }
+}
+
+/// The files that are written.
+struct Files<F> {
+    json: Option<F>,
+    html: Option<F>,
 }
 
 /// Runs it in a process of its own.

@@ -59,13 +59,10 @@ pub enum VaryError {
 
 /// All combinations.
 pub(super) fn contenders(settings: &Settings, vary: &[String]) -> Result<Vec<Contender>, VaryError> {
-    let first = Contender {
-        label: String::new(),
-        changes: Vec::new(),
-        settings: settings.clone(),
-        size: Size::AsSet,
-        is_null: false,
-    };
+    // Said in full, so that a result means the same when the defaults have changed.
+    let settings =
+        Settings { workload: Some(settings.workload().into()), seed: Some(settings.seed()), ..settings.clone() };
+    let first = Contender { label: String::new(), changes: Vec::new(), settings, size: Size::AsSet, is_null: false };
     let mut contenders = vec![first];
     for (name, values) in read(vary)? {
         let mut next = Vec::with_capacity(contenders.len() * values.len());
@@ -204,9 +201,13 @@ impl Contender {
 mod tests {
     use super::*;
 
+    fn trees() -> Settings {
+        Settings { workload: Some("binary-trees".into()), ..Settings::default() }
+    }
+
     fn labels(vary: &[&str]) -> Result<Vec<String>, VaryError> {
         let vary: Vec<String> = vary.iter().map(ToString::to_string).collect();
-        Ok(contenders(&Settings::default(), &vary)?.into_iter().map(|contender| contender.label).collect())
+        Ok(contenders(&trees(), &vary)?.into_iter().map(|contender| contender.label).collect())
     }
 
     #[test]

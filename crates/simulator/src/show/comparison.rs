@@ -20,7 +20,7 @@ const BAR: f64 = 24.0;
 /// use tumulus_simulator::compare::{Plan, in_this_process};
 /// use tumulus_simulator::{Settings, show};
 ///
-/// let settings: Settings = toml::from_str("[parameters]\ndepth = 6")?;
+/// let settings: Settings = toml::from_str("workload = 'binary-trees'\n[parameters]\ndepth = 6")?;
 /// let comparison = Plan::new(&settings, &["growth=1.5,3".into()], &[])?.run(&in_this_process, &Default::default());
 /// assert!(show::comparison::of(&comparison).contains("growth=1.5"));
 /// # Ok::<(), Box<dyn std::error::Error>>(())

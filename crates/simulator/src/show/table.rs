@@ -169,10 +169,21 @@ fn findings(text: &mut String, findings: &[Finding]) -> Result {
     Ok(())
 }
 
+/// Units, which are not parted from their numbers.
+const UNITS: [&str; 10] = ["%", "B", "KiB", "MiB", "GiB", "TiB", "s", "ms", "µs", "ns"];
+
 /// Words in lines of so many characters.
 fn wrapped(words: &str) -> Vec<String> {
-    let mut lines: Vec<String> = vec![String::new()];
+    let mut parts: Vec<String> = Vec::new();
     for word in words.split_whitespace() {
+        let is_unit = UNITS.contains(&word.trim_end_matches([',', '.', ':', ';', ')']));
+        match parts.last_mut() {
+            Some(number) if is_unit => *number = format!("{number} {word}"),
+            _ => parts.push(word.into()),
+        }
+    }
+    let mut lines: Vec<String> = vec![String::new()];
+    for word in &parts {
         let line = lines.last_mut().expect("there is a line");
         if line.is_empty() {
             line.push_str(word);
@@ -180,7 +191,7 @@ fn wrapped(words: &str) -> Vec<String> {
             line.push(' ');
             line.push_str(word);
         } else {
-            lines.push(word.into());
+            lines.push(word.clone());
         }
     }
     lines
@@ -197,5 +208,7 @@ mod tests {
         assert!(lines.iter().all(|line| line.chars().count() <= WIDTH));
         assert_eq!(lines.join(" "), words.trim());
         assert_eq!(wrapped("one"), ["one"]);
+        let units = wrapped(&"it is 12 % of 3 MiB, ".repeat(30));
+        assert!(units.iter().all(|line| !line.starts_with('%') && !line.starts_with("MiB")), "{units:?}");
     }
 }

@@ -83,6 +83,8 @@ fn shards_are_parts_of_one_comparison() {
     assert!(error.contains("is in file 1 and in file 3"), "{error}");
     let newer = folder.write("newer.json", &super::read(&parts[0]).replacen("\"format\":1", "\"format\":9", 1));
     assert!(told(tumulus().arg("merge").arg(&newer), 1).contains("its format is 9, and this program reads 1"));
+    let wrong = folder.write("wrong.json", &super::read(&parts[0]).replacen("{\"contender\":0", "{\"contender\":9", 1));
+    assert!(told(tumulus().arg("merge").arg(&wrong), 1).contains("it has a run of contender 9, and there are 4"));
     let broken = folder.write("broken.json", &super::read(&parts[0])[..1000]);
     assert!(told(tumulus().arg("merge").arg(&broken), 1).contains("broken.json: EOF"));
     let other = folder.file("other.json");
@@ -111,4 +113,26 @@ fn what_cannot_be_compared_is_an_error_of_the_command_line() {
         assert!(error.contains(words), "{error}");
     }
     assert!(told(tumulus().args(SMALL).args(["--shard", "3/2", "--json", "-"]), 2).contains("is no shard"));
+}
+
+#[cfg(unix)]
+#[test]
+fn what_is_interrupted_prints_what_there_is() {
+    use std::process::{Command, Stdio};
+    use std::time::{Duration, Instant};
+    let child = Command::new(assert_cmd::cargo::cargo_bin!("tumulus"))
+        .args(["compare", "binary-trees", "--vary", "depth=4,24", "--rounds", "1", "--jobs", "2", "--null-limit", "0"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // Time for the small one. The large one would take minutes.
+    std::thread::sleep(Duration::from_secs(2));
+    let asked = Instant::now();
+    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130));
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.contains("depth=4 ") && text.contains("1 of 2 runs are missing"), "{text}");
+    assert!(asked.elapsed() < Duration::from_secs(20), "it does not wait for what it has begun");
 }

@@ -64,8 +64,11 @@ fn flags_go_before_the_file_of_settings() {
     assert_eq!(outcome.options.limit.unwrap().0, 3 << 20);
     assert_eq!(outcome.options.nursery.unwrap().0, 64 << 10);
 
-    let from_pipe =
-        printed(tumulus().args(["run", "--config", "-", "--json", "-"]).write_stdin("[parameters]\ndepth = 6"));
+    let from_pipe = printed(
+        tumulus()
+            .args(["run", "--config", "-", "--json", "-"])
+            .write_stdin("workload = 'binary-trees'\n[parameters]\ndepth = 6"),
+    );
     assert_eq!(serde_json::from_str::<Outcome>(&from_pipe).unwrap().parameters.count("depth"), 6);
 }
 
@@ -80,7 +83,9 @@ fn each_end_has_its_code() {
     let text = tumulus().args(slow).assert().code(4).get_output().stdout.clone();
     assert!(String::from_utf8(text).unwrap().contains("The run took longer than it was given"));
     assert!(told(tumulus().args(["run", "snails"]), 2).contains("there is no workload \"snails\"; there are: "));
-    assert!(told(tumulus().args(["run", "--set", "depth=99"]), 2).contains("\"depth\" cannot be \"99\""));
+    assert!(
+        told(tumulus().args(["run", "binary-trees", "--set", "depth=99"]), 2).contains("\"depth\" cannot be \"99\"")
+    );
     assert!(told(tumulus().args(["run", "--limit", "much"]), 2).contains("is no number of bytes"));
     assert!(told(tumulus().args(["run", "--growth", "0.5"]), 2).contains("growth"));
     assert!(told(tumulus().args(["run", "--config", "/nowhere/at/all"]), 1).contains("/nowhere/at/all: "));
@@ -107,9 +112,12 @@ fn there_are_colours_only_where_they_are_wanted() {
 
 #[test]
 fn nobody_minds_a_reader_that_goes_away() {
-    for words in
-        [vec!["run", "--set", "depth=8"], vec!["workloads", "binary-trees"], vec!["man"], vec!["completions", "bash"]]
-    {
+    for words in [
+        vec!["run", "binary-trees", "--set", "depth=8"],
+        vec!["workloads", "binary-trees"],
+        vec!["man"],
+        vec!["completions", "bash"],
+    ] {
         let mut child = Command::new(assert_cmd::cargo::cargo_bin!("tumulus"))
             .args(&words)
             .stdout(Stdio::piped())

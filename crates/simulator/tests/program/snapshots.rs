@@ -27,7 +27,7 @@ fn snapshots_of_a_run_are_inspected_compared_and_checked() {
 fn what_is_no_snapshot_is_told_with_its_place() {
     let folder = Folder::new("broken");
     let whole = folder.file("whole.heapsnapshot");
-    printed(tumulus().args(["run", "--set", "depth=8", "--quiet", "--snapshot"]).arg(&whole));
+    printed(tumulus().args(["run", "binary-trees", "--set", "depth=8", "--quiet", "--snapshot"]).arg(&whole));
     let text = super::read(&whole);
     let half = folder.write("half.heapsnapshot", &text[..text.len() / 2]);
     let output = tumulus().arg("check").args([&whole, &half]).assert().code(1).get_output().stdout.clone();
