@@ -556,10 +556,8 @@ impl Machine {
     fn property(&mut self, target: Value, at: Value) -> Outcome {
         match (target, at) {
             (Value::Object(object), Value::Text(name)) => {
-                // A name that nobody has is no object's.
-                let text = self.heap[name].to_string();
-                let name = self.interner.get(&mut self.heap, &text);
-                Ok(name.and_then(|name| Object::get(&self.heap, object, name)).unwrap_or(Value::Nil))
+                let name = self.interner.intern_gc(&mut self.heap, name);
+                Ok(Object::get(&self.heap, object, name).unwrap_or(Value::Nil))
             }
             _ => wrong(format!("{} has nothing at {}", self.show(target), self.show(at))),
         }
@@ -574,12 +572,9 @@ impl Machine {
                 wrong(format!("the array has no item at {at}"))
             }
             (Value::Object(object), Value::Text(name)) => {
-                let text = self.heap[name].to_string();
-                let Machine { heap, state, interner, .. } = self;
-                Ok(heap.try_or_collect(&*state, |heap| {
-                    let name = interner.try_intern(heap, &text)?;
-                    Object::set(heap, object, name, value)
-                })?)
+                // Known perhaps by an object alone that nobody has any more: a root, as it is not on the stack.
+                let name = self.interner.intern_gc(&mut self.heap, name);
+                Ok(self.heap.try_or_collect(&(&self.state, name), |heap| Object::set(heap, object, name, value))?)
             }
             _ => wrong(format!("{} has nothing at {}", self.show(target), self.show(at))),
         }
