@@ -18,7 +18,7 @@ fn reports(arguments: &[&str]) -> Vec<Value> {
 #[test]
 fn all_contestants_agree_on_all_workloads() {
     let reports = reports(&["all", "--scale", "0.001", "--rounds", "1", "--json"]);
-    assert_eq!(reports.len(), 9);
+    assert_eq!(reports.len(), 10);
     for report in &reports {
         assert_eq!(report["errors"], Value::Array(Vec::new()), "{}", report["workload"]);
         let results = report["results"].as_array().expect("a list");

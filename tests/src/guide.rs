@@ -18,6 +18,8 @@ chapters! {
     pauses: "docs/src/pauses.md",
     statistics: "docs/src/statistics.md",
     snapshots: "docs/src/snapshots.md",
+    simulator: "docs/src/simulator.md",
+    traces: "docs/src/traces.md",
     writing: "docs/src/writing.md",
     strings_and_slices: "docs/src/strings-and-slices.md",
     native_functions: "docs/src/native-functions.md",

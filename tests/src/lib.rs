@@ -9,6 +9,8 @@
 //!
 //! What only one test needs is in that test.
 
+pub mod fuzz;
+
 use proptest::test_runner::Config;
 use std::any::Any;
 use std::cell::{Cell, RefCell};

@@ -1,8 +1,13 @@
 //! Bytes that threads share: no races whatever the widths, atomic operations, and waiting.
 
-use std::sync::Barrier;
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Barrier};
+use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
-use tumulus_arraybuffer::atomics::{self, WaitOutcome, WaitStart};
+use tumulus_arraybuffer::atomics::{self, Ticket, WaitOutcome, WaitStart};
 use tumulus_arraybuffer::{
     BackingStore, DataView, Element, ElementKind, Endian, Error, Layout, SharedArrayBuffer, TypedArray,
 };
@@ -222,4 +227,95 @@ fn a_growable_buffer_is_seen_to_grow_by_all() {
         store.grow(64).unwrap();
         assert_eq!(array.length(&heap), 16);
     });
+}
+
+/// A waker that counts, and panics if told so.
+struct Counter {
+    calls: AtomicUsize,
+    panics: bool,
+}
+
+impl Wake for Counter {
+    fn wake(self: Arc<Self>) {
+        self.calls.fetch_add(1, Ordering::SeqCst);
+        assert!(!self.panics, "a waker panics");
+    }
+}
+
+#[test]
+fn tasks_are_woken_in_order_and_all_of_them() {
+    let store = BackingStore::shared(8).unwrap();
+    let mut heap = calm_heap();
+    let array = view(&mut heap, ElementKind::Int32, &store);
+    let begin = |timeout| match atomics::wait_async(&heap, array, 0, number(0), timeout).unwrap() {
+        WaitStart::Waits(ticket) => ticket,
+        WaitStart::Ended(outcome) => panic!("{outcome:?}"),
+    };
+    let poll = |ticket: &mut Ticket, counter: &Arc<Counter>| {
+        Pin::new(ticket).poll(&mut Context::from_waker(&Waker::from(Arc::clone(counter))))
+    };
+    let counters: [Arc<Counter>; 3] =
+        std::array::from_fn(|n| Arc::new(Counter { calls: AtomicUsize::new(0), panics: n == 0 }));
+    let calls = || counters.each_ref().map(|counter| counter.calls.load(Ordering::SeqCst));
+    let mut tickets = [begin(f64::INFINITY), begin(f64::INFINITY), begin(f64::INFINITY)];
+    for (ticket, counter) in tickets.iter_mut().zip(&counters) {
+        assert_eq!(poll(ticket, counter), Poll::Pending);
+        assert_eq!(poll(ticket, counter), Poll::Pending, "the waker of the last poll counts, once");
+    }
+    let outcome = std::panic::catch_unwind(AssertUnwindSafe(|| atomics::notify(&heap, array, 0, 2.0)));
+    assert!(outcome.is_err(), "what a waker panics with goes on");
+    assert_eq!(calls(), [1, 1, 0], "the others are woken all the same");
+    let outcomes = [0, 1, 2].map(|n| poll(&mut tickets[n], &counters[n]));
+    assert_eq!(outcomes, [Poll::Ready(WaitOutcome::Ok), Poll::Ready(WaitOutcome::Ok), Poll::Pending]);
+    // A task that is dropped waits no more, and a late one is not notified.
+    let [_, _, last] = tickets;
+    drop(last);
+    let mut late = begin(1.0);
+    assert_eq!(poll(&mut late, &counters[2]), Poll::Pending);
+    std::thread::sleep(Duration::from_millis(5));
+    assert_eq!(atomics::notify(&heap, array, 0, f64::INFINITY), Ok(0));
+    assert_eq!((poll(&mut late, &counters[2]), calls()), (Poll::Ready(WaitOutcome::TimedOut), [1, 1, 0]));
+}
+
+#[test]
+fn late_ones_in_front_are_passed_over() {
+    let store = BackingStore::shared(8).unwrap();
+    let mut heap = calm_heap();
+    let array = view(&mut heap, ElementKind::Int32, &store);
+    let begin = |timeout| match atomics::wait_async(&heap, array, 0, number(0), timeout).unwrap() {
+        WaitStart::Waits(ticket) => ticket,
+        WaitStart::Ended(outcome) => panic!("{outcome:?}"),
+    };
+    let tickets = [1.0, f64::INFINITY, 1.0, f64::INFINITY].map(begin);
+    std::thread::sleep(Duration::from_millis(5));
+    assert_eq!(atomics::notify(&heap, array, 0, 1.0), Ok(1));
+    let now = || tickets.each_ref().map(Ticket::poll);
+    let late = Some(WaitOutcome::TimedOut);
+    assert_eq!(now(), [late, Some(WaitOutcome::Ok), late, None]);
+    assert_eq!(atomics::notify(&heap, array, 0, 0.9), Ok(0), "as an integer, that is none");
+    assert_eq!(atomics::notify(&heap, array, 0, f64::NAN), Ok(0));
+    assert_eq!(atomics::notify(&heap, array, 0, 9.0), Ok(1));
+    assert_eq!(now()[3], Some(WaitOutcome::Ok));
+}
+
+#[test]
+fn an_element_that_was_validated_once_is_operated_on_by_threads() {
+    let store = BackingStore::shared(16).unwrap();
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                let mut heap = calm_heap();
+                let array = view(&mut heap, ElementKind::Int32, &store);
+                let cell = atomics::int32(&heap, array, 3).unwrap();
+                (0..scaled(10_000, 50)).for_each(|_| _ = cell.fetch_sub(1, Ordering::Relaxed));
+            });
+        }
+    });
+    let mut heap = calm_heap();
+    let array = view(&mut heap, ElementKind::Int32, &store);
+    assert_eq!(array.get_as::<i32>(&heap, 3), Some(-2 * scaled(10_000, 50) as i32));
+    assert!(matches!(atomics::int32(&heap, array, 4), Err(Error::Range { offset: 4, available: 4, .. })));
+    assert!(matches!(atomics::uint32(&heap, array, 0), Err(Error::ViewKind { .. })));
+    let plain = TypedArray::with_length(&mut heap, ElementKind::Int32, 1).unwrap();
+    assert!(matches!(atomics::int32(&heap, plain, 0), Err(Error::NotShared { .. })));
 }

@@ -29,9 +29,9 @@ fn what_is_dead_comes_out_first_in_first_out_over_several_collections() {
     heap.collect(&(registry, targets[..20].to_vec()));
     heap.collect(&(registry, targets[10..20].to_vec()));
     assert_eq!(taken(&mut heap, registry), (20..30).chain(0..10).collect::<Vec<u32>>());
-    assert_eq!(taken(&mut heap, registry), []);
+    assert_eq!(taken(&mut heap, registry), [0_u32; 0]);
     heap.collect_minor(&registry);
-    assert_eq!(taken(&mut heap, registry), []);
+    assert_eq!(taken(&mut heap, registry), [0_u32; 0]);
     heap.collect(&registry);
     assert_eq!(taken(&mut heap, registry), (10..20).collect::<Vec<u32>>());
 }

@@ -477,3 +477,20 @@ fn buffers_that_share_a_store_lead_to_one_node() {
     assert_eq!(shot.edges(shared[0], "internal").len(), 1);
     assert_eq!(shared[0].edges[0].name, "backing_store");
 }
+
+#[test]
+fn objects_that_call_themselves_alike_have_one_name() {
+    let mut heap = calm_heap();
+    let first = heap.alloc(Class { name: "Point".into(), parent: None });
+    let second = heap.alloc(Class { name: "Point".into(), parent: None });
+    let buffers: Vec<ArrayBuffer> = (0..3).map(|_| ArrayBuffer::new(&mut heap, 10).expect("room")).collect();
+    let mut file = Vec::new();
+    heap.write_snapshot(&(first, second, buffers), &mut file).expect("a snapshot");
+    let file: Value = serde_json::from_slice(&file).expect("JSON");
+    let strings: Vec<&str> =
+        file["strings"].as_array().expect("a list").iter().filter_map(|text| text.as_str()).collect();
+    for name in ["Point", "ArrayBuffer"] {
+        // DevTools count objects by the number of their name, and lose those whose name is there twice.
+        assert_eq!(strings.iter().filter(|&&text| text == name).count(), 1, "{name} in {strings:?}");
+    }
+}

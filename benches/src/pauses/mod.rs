@@ -4,19 +4,19 @@
 //! | module | what is there |
 //! |---|---|
 //! | [`workload`] | the names, sizes and targets |
-//! | [`forest`], [`splay`], [`lru`], [`weak_map`], [`bursts`] | what the workloads do, and a trait each for what contestants do |
+//! | [`forest`], [`splay`], [`lru`], [`weak_map`], [`buffers`], [`bursts`] | what the workloads do, and a trait each for what contestants do |
 //! | [`contestants`] | the code that is measured |
 //! | [`watch`] | what is a pause, and how it is timed |
 //! | [`measure`], [`mmu`] | percentiles, and what share of any window of time a program has |
 //! | [`report`], [`plot`] | the table, the JSON, the drawing |
 //! | [`random`] | random numbers and texts that every language computes alike |
 
+mod buffers;
 mod bursts;
 mod contestants;
 mod forest;
 mod lru;
 mod measure;
-mod mmu;
 mod plot;
 mod random;
 mod report;
@@ -27,6 +27,8 @@ mod workload;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+
+use tumulus_simulator::mmu;
 
 use clap::Parser;
 

@@ -22,6 +22,8 @@ pub enum Workload {
     Lru,
     /// A weak map of a million entries, of which random ones die.
     WeakMap,
+    /// A million small buffers, of which half die at once.
+    Buffers,
     /// Requests that each build a document and drop it, beside a table of sessions.
     Bursts,
     /// A heap that only grows.
@@ -63,6 +65,7 @@ impl Workload {
             Workload::Splay => "a node added and one removed",
             Workload::Lru => "a look-up",
             Workload::WeakMap => "an entry in and one out",
+            Workload::Buffers => "a buffer in and one out",
             Workload::Bursts => "an object of a document",
         }
     }
@@ -83,7 +86,7 @@ impl Workload {
             Workload::Lru => {
                 &[Target::LongestMs(0.5), Target::TimesPeer(0.4, "gc-arena"), Target::TimesPeer(1.0, "go")]
             }
-            Workload::WeakMap => &[Target::LongestMs(0.5)],
+            Workload::WeakMap | Workload::Buffers => &[Target::LongestMs(0.5)],
             Workload::HeapSize => &[Target::LongestTimesPeer(1.3, SMALL)],
             Workload::Throughput => &[Target::RateTimesPeer(0.87, STOPPING)],
             Workload::Bursts | Workload::Growing | Workload::EventLoop => &[],
@@ -120,6 +123,8 @@ pub struct Sizes {
     pub weak_entries: u32,
     /// How many of them are replaced.
     pub weak_operations: u32,
+    /// How many buffers are in the table.
+    pub buffers: u32,
     /// How many sessions there are.
     pub sessions: u32,
     /// How many requests come.
@@ -151,6 +156,7 @@ impl Sizes {
             lru_operations: count(5_000_000),
             weak_entries: count(1_000_000),
             weak_operations: count(3_000_000),
+            buffers: count(1_000_000),
             sessions: count(100_000),
             requests: count(3_000),
             growing_trees: count(21_000),

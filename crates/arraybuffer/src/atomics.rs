@@ -6,12 +6,14 @@
 use crate::error::Error;
 use crate::raw::Words;
 use crate::view::{Element, ElementKind, Extent, TypedArray};
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU32, Ordering};
 use tumulus_heap::Heap;
 
 mod wait;
+mod word;
 
 pub use wait::{Ticket, WaitOutcome, WaitStart, notify, wait, wait_async, waiters};
+pub use word::{int32, uint32};
 
 /// Whether operations on elements of so many bytes take no lock: those of 1, 2 and 4 bytes.
 ///
@@ -323,11 +325,26 @@ impl Access {
         what: Operation,
         value: Element,
     ) -> Result<Element, Error> {
+        if let Some((kind, word)) = self.array.shared_word(heap, self.index)
+            && let (ElementKind::Int32 | ElementKind::Uint32, Element::Number(number)) = (kind, value)
+        {
+            let before = modify_word(word, what, crate::view::to_uint32(number));
+            let before = if kind == ElementKind::Int32 { f64::from(before.cast_signed()) } else { f64::from(before) };
+            return Ok(Element::Number(before));
+        }
+        self.modify_slow(heap, operation, what, value)
+    }
+
+    #[inline(never)]
+    fn modify_slow(
+        self,
+        heap: &mut Heap,
+        operation: &'static str,
+        what: Operation,
+        value: Element,
+    ) -> Result<Element, Error> {
         let extent = self.again_to_write(heap, operation)?;
         let operand = extent.kind.encode(operation, value)?;
-        if let Some(before) = modify_word(heap, &extent, self.index, what, operand) {
-            return Ok(extent.kind.decode(wide(&before.to_ne_bytes())));
-        }
         let size = extent.kind.size();
         let change = |old: [u8; 8]| Some(narrow(what.apply(number(old, size), number(operand, size)), size));
         Ok(extent.kind.decode(update(heap, &extent, self.index, change)))
@@ -352,21 +369,15 @@ impl Access {
 
 /// A shared element of four bytes, by one instruction of the processor's.
 #[inline]
-fn modify_word(heap: &Heap, extent: &Extent, index: usize, what: Operation, operand: [u8; 8]) -> Option<u32> {
-    if extent.kind.size() != 4 {
-        return None;
-    }
-    let crate::raw::Bytes::Shared(words) = heap[extent.buffer].bytes() else { return None };
-    let word = words.atomic_word(extent.at(index));
-    let operand = u32::from_ne_bytes(*operand.first_chunk().expect("four of eight"));
-    Some(match what {
+fn modify_word(word: &AtomicU32, what: Operation, operand: u32) -> u32 {
+    match what {
         Operation::Add => word.fetch_add(operand, Ordering::SeqCst),
         Operation::Sub => word.fetch_sub(operand, Ordering::SeqCst),
         Operation::And => word.fetch_and(operand, Ordering::SeqCst),
         Operation::Or => word.fetch_or(operand, Ordering::SeqCst),
         Operation::Xor => word.fetch_xor(operand, Ordering::SeqCst),
         Operation::Exchange => word.swap(operand, Ordering::SeqCst),
-    })
+    }
 }
 
 /// Changes an element that is there, and gives what it was.

@@ -8,14 +8,19 @@ pub mod atomics;
 mod buffer;
 pub mod convert;
 mod error;
+#[allow(unsafe_code, reason = "bytes that an allocator gave")]
+mod layout;
 #[allow(unsafe_code, reason = "see the header of `raw/mod.rs`")]
 mod raw;
 pub mod registry;
 pub mod release;
+mod scratch;
 #[allow(unsafe_code, reason = "bytes that somebody else owned")]
 mod sources;
 #[allow(unsafe_code, reason = "bytes that a claim makes one's own")]
 mod store;
+#[cfg_attr(tumulus_shuttle, allow(unsafe_code, reason = "a lock"))]
+mod sync;
 mod view;
 
 pub use allocator::{ALIGN, Allocator, DefaultAllocator, LimitedAllocator, SystemAllocator};
@@ -23,7 +28,7 @@ pub use buffer::{
     ArrayBuffer, Buffer, DetachKey, LinearMemory, PAGE_BYTES, Parcel, SharedArrayBuffer, SliceWitness, Slot,
 };
 pub use error::{Error, ErrorKind, NoMemory, User};
-pub use sources::{Layout, MAX_BYTE_LENGTH};
+pub use layout::{Layout, MAX_BYTE_LENGTH};
 pub use store::BackingStore;
 pub use view::{
     Alphabet, Cursor, DataView, Element, ElementKind, Endian, LastChunk, Native, Padding, Progress, TypedArray, Witness,

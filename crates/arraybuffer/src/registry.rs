@@ -8,7 +8,9 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::panic::Location;
 use std::sync::LazyLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
+use tumulus_heap::{ExternalRoot, HeapId};
 
 /// When this process first externalized something, or asked.
 static START: LazyLock<Instant> = LazyLock::new(Instant::now);
@@ -179,6 +181,33 @@ pub fn totals() -> Totals {
         }
     }
     totals
+}
+
+/// How many handles to stores there are.
+static HANDLES: AtomicUsize = AtomicUsize::new(0);
+
+/// Counts one more handle, or one less.
+pub(crate) fn count_handle() {
+    HANDLES.fetch_add(1, Ordering::Relaxed);
+}
+
+pub(crate) fn uncount_handle() {
+    HANDLES.fetch_sub(1, Ordering::Relaxed);
+}
+
+/// The stores that a heap has, and somebody outside holds.
+pub(crate) fn external_roots(heap: HeapId) -> Vec<ExternalRoot> {
+    if HANDLES.load(Ordering::Relaxed) == 0 {
+        return Vec::new();
+    }
+    let root = |record: &'static raw::Record| {
+        let is_root = |reading: &Reading| reading.holders > 0 && reading.claim == heap.get().get();
+        let reading = record.read().filter(is_root)?;
+        let place = reading.externalized.map_or(reading.born, |(by, _)| by);
+        let (identity, bytes) = (reading.id, reading.byte_length as u64);
+        Some(ExternalRoot { name: raw::NODE_NAME, identity, bytes, place })
+    };
+    raw::with_table(|table| table.records().filter_map(root).collect())
 }
 
 /// What is held from outside, by the place where it was externalized, or else made; made by [`leak_report`].

@@ -12,10 +12,10 @@
 //! A deleter that panics on the thread has been called, like all others; [`statistics`] counts it.
 
 use crate::raw;
-use parking_lot::{Condvar, Mutex};
+use crate::sync::thread::{self, JoinHandle, ThreadId};
+use crate::sync::{AtomicBool, AtomicU64, Condvar, Mutex};
 use std::sync::Once;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::thread::{self, JoinHandle, ThreadId};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 /// How long the thread waits for more before it goes to sleep, and needs to be woken.
@@ -231,7 +231,10 @@ fn wake() -> bool {
     }
     if state.thread.is_none() && !state.stopping && !state.has_exited {
         static AT_EXIT: Once = Once::new();
-        AT_EXIT.call_once(|| raw::at_exit(exit));
+        // In a model, nothing is left when it ends.
+        if !cfg!(tumulus_shuttle) {
+            AT_EXIT.call_once(|| raw::at_exit(exit));
+        }
         let builder = thread::Builder::new().name("tumulus-releaser".to_string());
         state.thread = builder.spawn(run).ok();
         state.id = state.thread.as_ref().map(|thread| thread.thread().id());

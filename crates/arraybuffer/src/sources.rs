@@ -4,187 +4,12 @@
 
 use crate::allocator::Allocator;
 use crate::error::{Error, NoMemory};
-use crate::raw::{self, FirstRef, Foreign, IsZero, Record, Release, Traits, Wanted};
+use crate::layout::{Layout, MAX_BYTE_LENGTH, Place};
+use crate::raw::{self, FirstRef, Foreign, Record, Refused, Release, Traits};
 use crate::store::BackingStore;
 use std::panic::Location;
 use std::ptr::NonNull;
 use std::sync::Arc;
-
-/// The most bytes that any buffer can have: what the language can count, and Rust can address.
-pub const MAX_BYTE_LENGTH: u64 = if (1 << 53) - 1 < isize::MAX as u64 { (1 << 53) - 1 } else { isize::MAX as u64 };
-
-type Place = &'static Location<'static>;
-
-/// What a store is made of: its length, and what else is wanted.
-///
-/// A number stands for a plain store of that length.
-///
-/// # Examples
-///
-/// ```
-/// use std::sync::Arc;
-/// use tumulus_arraybuffer::{ArrayBuffer, LimitedAllocator, Layout, SystemAllocator};
-///
-/// let mut heap = tumulus_heap::Heap::new();
-/// let limited = Arc::new(LimitedAllocator::new(SystemAllocator, 1 << 20));
-/// let layout = Layout::new(1000).allocator(&limited);
-/// let buffer = ArrayBuffer::new(&mut heap, layout)?;
-/// assert_eq!(limited.used(), 1000);
-/// # Ok::<(), tumulus_arraybuffer::Error>(())
-/// ```
-#[derive(Clone, Default)]
-pub struct Layout {
-    byte_length: u64,
-    max_byte_length: Option<u64>,
-    zero: Contents,
-    allocator: Option<Arc<dyn Allocator>>,
-}
-
-#[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
-enum Contents {
-    #[default]
-    Zero,
-    Anything,
-}
-
-impl Layout {
-    /// So many zero bytes.
-    ///
-    /// ```
-    /// let layout = tumulus_arraybuffer::Layout::new(100);
-    /// ```
-    #[must_use]
-    #[inline]
-    pub fn new(byte_length: u64) -> Layout {
-        Layout { byte_length, ..Layout::default() }
-    }
-
-    /// The length can change, up to `bytes`. Addresses for as much are reserved, and memory is taken as the length grows.
-    ///
-    /// The default allocator does this itself, whatever [`allocator`](Layout::allocator) says.
-    ///
-    /// ```
-    /// let layout = tumulus_arraybuffer::Layout::new(100).max(1 << 30);
-    /// ```
-    #[must_use]
-    pub fn max(mut self, bytes: u64) -> Layout {
-        self.max_byte_length = Some(bytes);
-        self
-    }
-
-    /// The bytes may be whatever was there before, for who writes to all of them anyway.
-    ///
-    /// ```
-    /// let layout = tumulus_arraybuffer::Layout::new(100).uninitialized();
-    /// ```
-    #[must_use]
-    pub fn uninitialized(mut self) -> Layout {
-        self.zero = Contents::Anything;
-        self
-    }
-
-    /// The bytes come from this allocator, and keep it alive.
-    ///
-    /// ```
-    /// use std::sync::Arc;
-    ///
-    /// let allocator = Arc::new(tumulus_arraybuffer::SystemAllocator);
-    /// let layout = tumulus_arraybuffer::Layout::new(100).allocator(&allocator);
-    /// assert_eq!(Arc::strong_count(&allocator), 2);
-    /// ```
-    #[must_use]
-    pub fn allocator<A: Allocator>(mut self, allocator: &Arc<A>) -> Layout {
-        self.allocator = Some(Arc::<A>::clone(allocator));
-        self
-    }
-
-    /// The length and the maximum, if they are possible at all.
-    #[inline]
-    pub(crate) fn check(&self, operation: &'static str) -> Result<(usize, usize), Error> {
-        let max_byte_length = self.max_byte_length.unwrap_or(self.byte_length);
-        if self.byte_length > max_byte_length {
-            return Err(Error::Length { operation, requested: self.byte_length, max: max_byte_length });
-        }
-        let most = match &self.allocator {
-            Some(allocator) if self.max_byte_length.is_none() => MAX_BYTE_LENGTH.min(allocator.max_bytes() as u64),
-            _ => MAX_BYTE_LENGTH,
-        };
-        if max_byte_length > most {
-            return Err(Error::Length { operation, requested: max_byte_length, max: most });
-        }
-        // Both fit, as `MAX_BYTE_LENGTH` does.
-        Ok((self.byte_length as usize, max_byte_length as usize))
-    }
-
-    /// Makes a store. The layout was checked.
-    #[inline]
-    pub(crate) fn make(
-        &self,
-        shared: Traits,
-        first: FirstRef,
-        born: Place,
-        operation: &'static str,
-    ) -> Result<&'static Record, Error> {
-        let (byte_length, max_byte_length) = self.check(operation)?;
-        let traits = if self.max_byte_length.is_some() { shared.and(Traits::RESIZABLE) } else { shared };
-        let zero = if self.zero == Contents::Zero { IsZero::Known } else { IsZero::Unknown };
-        let record = match &self.allocator {
-            Some(allocator) if self.max_byte_length.is_none() => {
-                from_allocator(allocator, byte_length, traits, zero, born).and_then(|record| match first {
-                    FirstRef::Holder => Some(record),
-                    FirstRef::Buffer(heap, account) => {
-                        // Nobody else has it: nobody can be in the way.
-                        let attached = record.attach(heap, account, byte_length);
-                        record.let_holder_go();
-                        attached.ok().map(|()| record)
-                    }
-                })
-            }
-            _ => raw::begin(Wanted { byte_length, max_byte_length, traits, zero }, first, born),
-        };
-        record.ok_or(Error::OutOfMemory { operation, requested: max_byte_length, reason: NoMemory::Allocator })
-    }
-}
-
-impl From<u64> for Layout {
-    #[inline]
-    fn from(byte_length: u64) -> Layout {
-        Layout::new(byte_length)
-    }
-}
-
-impl std::fmt::Debug for Layout {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Layout")
-            .field("byte_length", &self.byte_length)
-            .field("max_byte_length", &self.max_byte_length)
-            .field("contents", &self.zero)
-            .finish_non_exhaustive()
-    }
-}
-
-fn from_allocator(
-    allocator: &Arc<dyn Allocator>,
-    bytes: usize,
-    traits: Traits,
-    zero: IsZero,
-    born: Place,
-) -> Option<&'static Record> {
-    let data = match zero {
-        _ if bytes == 0 => raw::nowhere(),
-        IsZero::Known => allocator.allocate(bytes)?,
-        IsZero::Unknown => allocator.allocate_uninitialized(bytes)?,
-    };
-    let allocator = Arc::clone(allocator);
-    let release: Release = Box::new(move |data, bytes| {
-        if bytes > 0 {
-            // SAFETY: it gave them, with this length, and the store's last reference is gone.
-            unsafe { allocator.free(data, bytes) }
-        }
-    });
-    // SAFETY: the bytes are initialised, aligned, and ours until they are freed, by the contract of `Allocator`.
-    unsafe { foreign(data, bytes, traits, Some(release), born) }.ok()
-}
 
 /// # Safety
 ///
@@ -195,11 +20,16 @@ unsafe fn foreign(
     traits: Traits,
     release: Option<Release>,
     born: Place,
-) -> Result<&'static Record, Error> {
+) -> Result<&'static Record, Refused> {
     // SAFETY: the caller's promise.
-    unsafe { raw::begin_foreign(Foreign { data, bytes, traits, release }, born) }.map_err(|(_, first)| {
-        Error::AlreadyWrapped { address: data.addr().get(), bytes, first: first.id, born: first.born }
-    })
+    unsafe { raw::begin_foreign(Foreign { data, bytes, traits, release }, born) }
+}
+
+/// A store that was not a raw pointer. Where there is no memory for its record, this ends the process, as it does where there is
+/// none for a `Vec`.
+fn whole(record: Result<&'static Record, Refused>) -> BackingStore {
+    let Ok(record) = record else { std::alloc::handle_alloc_error(std::alloc::Layout::new::<Record>()) };
+    BackingStore::counted(record)
 }
 
 /// A store of bytes that `owner` owns, and frees when it is dropped.
@@ -214,10 +44,24 @@ unsafe fn owned<O: Send + 'static>(
     owner: O,
     born: Place,
 ) -> BackingStore {
-    let release: Release = Box::new(move |_, _| drop(owner));
+    let release = Release::Deleter(Box::new(move |_, _| drop(owner)));
     // SAFETY: the caller's promise.
-    let record = unsafe { foreign(data, bytes, traits, Some(release), born) };
-    BackingStore::counted(record.expect("only raw pointers are refused"))
+    whole(unsafe { foreign(data, bytes, traits, Some(release), born) })
+}
+
+/// A box, or the value where there is no memory for one.
+fn boxed<T>(value: T) -> Result<Box<T>, T> {
+    let layout = std::alloc::Layout::new::<T>();
+    if layout.size() == 0 {
+        return Ok(Box::new(value));
+    }
+    // SAFETY: the layout is not of size zero.
+    let Some(place) = NonNull::new(unsafe { std::alloc::alloc(layout) }.cast::<T>()) else { return Err(value) };
+    // SAFETY: the place is for a `T`, ours, and was allocated as a box's is.
+    unsafe {
+        place.write(value);
+        Ok(Box::from_raw(place.as_ptr()))
+    }
 }
 
 /// Zero bytes of the default allocator.
@@ -396,7 +240,7 @@ impl BackingStore {
         let traits = Traits::STATIC.and(Traits::READ_ONLY);
         // SAFETY: the bytes are there for ever, and nobody writes to them.
         let record = unsafe { foreign(NonNull::from(bytes).cast(), bytes.len(), traits, None, Location::caller()) };
-        BackingStore::counted(record.expect("only raw pointers are refused"))
+        whole(record)
     }
 
     /// The same for bytes that can be written to.
@@ -416,7 +260,7 @@ impl BackingStore {
         let len = bytes.len();
         // SAFETY: the bytes are there for ever, and ours.
         let record = unsafe { foreign(NonNull::from(bytes).cast(), len, Traits::STATIC, None, Location::caller()) };
-        BackingStore::counted(record.expect("only raw pointers are refused"))
+        whole(record)
     }
 
     /// Bytes behind a pointer, which `deleter` frees: it gets the pointer, the length, and `deleter_data`.
@@ -525,16 +369,28 @@ unsafe fn wrap<D: Send + 'static>(
         return Err(Error::Length { operation: "BackingStore::from_raw", requested, max });
     }
     let original = Data(data);
-    let release: Release = Box::new(move |_, _| {
+    let release = boxed(move |_: NonNull<u8>, _: usize| {
         let original = original;
         let Data(data) = original;
         if !data.is_null() {
             deleter(data, bytes, deleter_data);
         }
     });
+    let no_memory = || Error::OutOfMemory {
+        operation: "BackingStore::from_raw",
+        requested: size_of::<Record>(),
+        reason: NoMemory::Allocator,
+    };
+    let release = Release::Deleter(release.map_err(|_| no_memory())?);
+    let address = data.addr();
     let data = NonNull::new(data).unwrap_or_else(raw::nowhere);
     // SAFETY: the caller's promise.
-    unsafe { foreign(data, bytes, traits, Some(release), born) }.map(BackingStore::counted)
+    unsafe { foreign(data, bytes, traits, Some(release), born) }.map(BackingStore::counted).map_err(|refused| {
+        match refused {
+            Refused::Wrapped(first) => Error::AlreadyWrapped { address, bytes, first: first.id, born: first.born },
+            Refused::NoMemory => no_memory(),
+        }
+    })
 }
 
 /// Bytes of the `bytes` crate.

@@ -40,13 +40,14 @@ pub struct BackingStore {
 impl BackingStore {
     /// A handle for a reference that was counted.
     pub(crate) fn counted(record: &'static Record) -> BackingStore {
+        crate::registry::count_handle();
         BackingStore { record }
     }
 
     /// Another handle for the store of a buffer, say.
     pub(crate) fn to(record: &'static Record) -> BackingStore {
         record.hold(HOLDER);
-        BackingStore { record }
+        BackingStore::counted(record)
     }
 
     /// Where the bytes are; never null. An empty store has an address that is aligned and fixed, and leads to nothing.
@@ -328,6 +329,7 @@ impl Clone for BackingStore {
 
 impl Drop for BackingStore {
     fn drop(&mut self) {
+        crate::registry::uncount_handle();
         self.record.let_holder_go();
     }
 }

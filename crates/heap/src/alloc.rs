@@ -7,6 +7,7 @@ use crate::trace::Trace;
 use std::alloc::Layout;
 use std::any::type_name;
 use std::convert::Infallible;
+use std::panic::Location;
 
 /// The panic of the plain forms, which is the message of the error of the `try_` forms.
 #[cold]
@@ -58,6 +59,7 @@ impl Heap {
     /// assert_eq!((error.value, error.used, error.limit), ("mound", 0, 0));
     /// ```
     #[inline(always)]
+    #[track_caller]
     pub fn try_alloc<T: Trace + 'static>(&mut self, value: T) -> Result<Gc<T>, AllocError<T>> {
         let mut value = Some(value);
         self.try_put(|| value.take().expect("made once")).map_err(|error| {
@@ -87,8 +89,10 @@ impl Heap {
         if const { Store::is_outline::<T>() } || !self.temporaries.has_room() {
             return self.put_slow(make).unwrap_or_else(|error| alloc_failed(&error));
         }
+        // Only who observes, and takes the slow path for that, wants to know.
+        let here = Location::caller();
         let Heap { store, pressure, temporaries, .. } = self;
-        let Ok(gc) = store.put(make, |store| Ok::<_, Infallible>(pressure.vacancy_or_panic::<T>(store)));
+        let Ok(gc) = store.put(make, |store| Ok::<_, Infallible>(pressure.vacancy_or_panic::<T>(store, here)));
         temporaries.note(gc.erase());
         gc
     }
@@ -110,6 +114,7 @@ impl Heap {
     /// assert_eq!(heap[gc], 7);
     /// ```
     #[inline(always)]
+    #[track_caller]
     pub fn try_alloc_with<T: Trace + 'static, F: FnOnce() -> T>(&mut self, make: F) -> Result<Gc<T>, AllocError<F>> {
         let mut make = Some(make);
         self.try_put(|| make.take().expect("called once")()).map_err(|error| {
@@ -119,12 +124,14 @@ impl Heap {
     }
 
     #[inline(always)]
+    #[track_caller]
     fn try_put<T: Trace + 'static>(&mut self, make: impl FnOnce() -> T) -> Result<Gc<T>, AllocError> {
         if const { Store::is_outline::<T>() } || !self.temporaries.has_room() {
             return self.put_slow(make);
         }
+        let here = Location::caller();
         let Heap { store, pressure, temporaries, .. } = self;
-        let gc = store.put(make, |store| pressure.vacancy::<T>(store))?;
+        let gc = store.put(make, |store| pressure.vacancy::<T>(store, here))?;
         temporaries.note(gc.erase());
         Ok(gc)
     }

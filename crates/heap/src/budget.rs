@@ -78,6 +78,15 @@ impl Budget {
         })
     }
 
+    /// Its units, or its nanoseconds.
+    pub(crate) fn parts(self) -> (Option<u64>, Option<u64>) {
+        match self.0 {
+            Bound::Work(units) => (Some(units), None),
+            Bound::Time(time) => (None, Some(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX))),
+            Bound::None => (None, None),
+        }
+    }
+
     /// How much work fits it, if that is known.
     pub(crate) fn units(self) -> Option<u64> {
         match self.0 {

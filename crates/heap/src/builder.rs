@@ -6,7 +6,7 @@ use crate::error::HeapError;
 use crate::external::{HeapId, OpenAccount};
 use crate::heap::Heap;
 use crate::options::Options;
-use crate::raw::Store;
+use crate::raw::{RootTable, Store};
 use crate::schedule::Schedule;
 use crate::zeal::Zeal;
 
@@ -235,17 +235,18 @@ impl HeapBuilder {
             Some(zeal) => zeal,
             None => Zeal::from_environment()?,
         };
-        let external = OpenAccount::new();
+        let external = OpenAccount::new()?;
         let mut heap = Heap {
             store: Store::new(options.limit.unwrap_or(usize::MAX), external.0, zeal)?,
             pressure: crate::limit::Pressure::default(),
             temporaries: crate::scope::Temporaries::default(),
             kept: crate::weak::Kept::default(),
-            roots: std::rc::Rc::default(),
+            roots: RootTable::new().ok_or(HeapError::Memory)?,
             schedule,
             accounts: Accounts::new(zeal),
             listener: crate::events::Listener::default(),
             ids: crate::snapshot::Ids::default(),
+            observers: crate::observe::Observers::default(),
             zeal,
             id: HeapId::next(),
             external,

@@ -373,6 +373,9 @@ pub enum HeapError {
         /// The size of the range.
         bytes: usize,
     },
+    /// The system refused the few kilobytes of memory that a heap begins with.
+    #[error("the operating system refused the memory for a heap's own tables; free some and try again")]
+    Memory,
     /// The process has used all its stamps.
     #[error("the process has used all its 2^32 stamps, so that a new heap could not tell its objects apart")]
     Stamps,

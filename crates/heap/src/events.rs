@@ -6,6 +6,7 @@ use crate::heap::Heap;
 use crate::log::Log;
 use crate::stats::{Lap, Timing};
 use std::fmt;
+use std::time::{Duration, Instant};
 
 /// How much of the heap a collection looks at.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, Hash)]
@@ -124,7 +125,7 @@ pub enum Event {
         timing: Timing,
     },
     /// The program allocates faster than a collection in slices goes on, so that its next slice is larger than the budget
-    /// says.
+    /// says, and than those before it.
     #[non_exhaustive]
     Hurried {
         /// What the collection looks at.
@@ -179,21 +180,51 @@ impl fmt::Display for Event {
     }
 }
 
-/// A slice of a collection is done.
-#[derive(Copy, Clone, Debug)]
-pub(crate) struct SliceDone {
-    pub(crate) kind: Kind,
-    pub(crate) lap: Lap,
-    /// Bytes of objects.
-    pub(crate) used: usize,
+/// A pause: a slice of a collection that is done. Given to the callback of [`Heap::on_pause`].
+///
+/// # Examples
+///
+/// ```
+/// use std::{cell::RefCell, rc::Rc};
+/// use tumulus_heap::{Heap, Kind};
+///
+/// let mut heap = Heap::new();
+/// let pauses = Rc::new(RefCell::new(Vec::new()));
+/// let sink = Rc::clone(&pauses);
+/// heap.on_pause(move |pause| sink.borrow_mut().push(pause.kind));
+/// heap.collect(&());
+/// assert_eq!(*pauses.borrow(), [Kind::Full]);
+/// ```
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Pause {
+    /// What its collection looks at.
+    pub kind: Kind,
+    /// When it began.
+    pub began: Instant,
+    /// How long it took, on the wall.
+    pub took: Duration,
+    /// How long the thread was on a processor meanwhile: what is missing, the machine had something else to do. `None` where
+    /// the system does not tell.
+    pub cpu: Option<Duration>,
+    /// Bytes of objects when it ended.
+    pub used: usize,
+}
+
+impl Pause {
+    pub(crate) fn new(kind: Kind, lap: Lap, used: usize) -> Pause {
+        Pause { kind, began: lap.began, took: lap.took, cpu: lap.cpu, used }
+    }
 }
 
 type Callback = Box<dyn FnMut(&Event)>;
+type PauseCallback = Box<dyn FnMut(&Pause)>;
 
 /// Who is told.
 #[derive(Default)]
 pub(crate) struct Listener {
     callback: Option<Callback>,
+    pause_callback: Option<PauseCallback>,
     pub(crate) logs: Vec<Log>,
 }
 
@@ -211,11 +242,15 @@ impl Listener {
         }
     }
 
-    /// Tells the logs of a slice, which is made only if there are some.
-    pub(crate) fn tell_slice(&mut self, slice: impl FnOnce() -> SliceDone) {
-        if !self.logs.is_empty() {
-            let slice = slice();
-            self.logs.retain_mut(|log| log.slice(&slice).is_ok());
+    /// Tells of a pause, which is made only if somebody listens.
+    pub(crate) fn tell_pause(&mut self, pause: impl FnOnce() -> Pause) {
+        if self.pause_callback.is_none() && self.logs.is_empty() {
+            return;
+        }
+        let pause = pause();
+        self.logs.retain_mut(|log| log.pause(&pause).is_ok());
+        if let Some(callback) = &mut self.pause_callback {
+            callback(&pause);
         }
     }
 }
@@ -237,5 +272,22 @@ impl Heap {
     /// ```
     pub fn on_event(&mut self, callback: impl FnMut(&Event) + 'static) {
         self.listener.callback = Some(Box::new(callback));
+    }
+
+    /// Sets a callback that is told of each pause, which is a slice of a collection: when it began, and how long it took.
+    ///
+    /// [`collection_statistics`](Heap::collection_statistics) counts them in any case; this is for programs that want to know
+    /// where in time each of them lies. It is called at the end of a slice, and takes the place of the one before. It has no
+    /// access to the heap.
+    ///
+    /// ```
+    /// # use tumulus_heap::Heap;
+    /// let mut heap = Heap::new();
+    /// heap.on_pause(|pause| eprintln!("{}: {:?}", pause.kind, pause.took));
+    /// heap.collect(&());
+    /// ```
+    pub fn on_pause(&mut self, callback: impl FnMut(&Pause) + 'static) {
+        self.listener.pause_callback = Some(Box::new(callback));
+        self.accounts.clock.reads_cpu = true;
     }
 }

@@ -9,17 +9,48 @@
 //! everybody else. Their sum is the figure. When a heap is gone, its account waits until all that was put on it has been
 //! taken off, and then serves another heap. So nothing that is put on an account needs to keep it alive.
 
-use crate::error::{AllocError, AllocErrorKind};
+use crate::error::{AllocError, AllocErrorKind, HeapError};
 use crate::heap::Heap;
 use parking_lot::Mutex;
 use std::fmt;
 use std::num::NonZeroU64;
 use std::sync::atomic::{AtomicIsize, AtomicU64, AtomicUsize, Ordering};
 
-/// Accounts of heaps that are gone.
-static RETIRED: Mutex<Vec<&'static Account>> = Mutex::new(Vec::new());
-/// How many of them are looked at for one on which nothing is left.
+static RETIRED: Mutex<Retired> = Mutex::new(Retired { accounts: Vec::new(), open: 0 });
+/// How many of the accounts of heaps that are gone are looked at for one on which nothing is left.
 const LOOK_AT: usize = 4;
+
+/// Accounts of heaps that are gone.
+struct Retired {
+    /// **Invariant:** it has room for the open ones too.
+    accounts: Vec<&'static Account>,
+    /// How many accounts belong to heaps.
+    open: usize,
+}
+
+impl Retired {
+    /// An account on which nothing is, for one more heap; `None` where the system has no memory for a new one.
+    fn open(&mut self) -> Option<&'static Account> {
+        let settled = self.accounts.iter().rev().take(LOOK_AT).position(|account| account.balance() == 0);
+        let account = if let Some(back) = settled {
+            let at = self.accounts.len() - 1 - back;
+            self.accounts.swap_remove(at)
+        } else {
+            self.accounts.try_reserve(self.open + 1).ok()?;
+            // What is not settled yet makes room for others to be looked at the next time.
+            let turned = self.accounts.len().min(LOOK_AT);
+            self.accounts.rotate_right(turned);
+            Account::leak()?
+        };
+        self.open += 1;
+        Some(account)
+    }
+
+    fn close(&mut self, account: &'static Account) {
+        self.open -= 1;
+        self.accounts.push(account);
+    }
+}
 
 /// See the file's header.
 #[repr(align(64))]
@@ -31,6 +62,18 @@ struct Account {
 }
 
 impl Account {
+    /// A new one, in memory that is never freed.
+    fn leak() -> Option<&'static Account> {
+        let mut account = Vec::new();
+        account.try_reserve_exact(1).ok()?;
+        account.push(Account {
+            owner: AtomicUsize::new(0),
+            by_owner: AtomicIsize::new(0),
+            by_others: AtomicIsize::new(0),
+        });
+        account.leak().first()
+    }
+
     fn balance(&self) -> isize {
         // What another thread takes off has been put on before. Acquire pairs with its release.
         let others = self.by_others.load(Ordering::Acquire);
@@ -142,24 +185,10 @@ impl fmt::Debug for ExternalBytes {
 pub(crate) struct OpenAccount(pub(crate) ExternalBytes);
 
 impl OpenAccount {
-    pub(crate) fn new() -> OpenAccount {
-        let mut retired = RETIRED.lock();
-        let settled = retired.iter().rev().take(LOOK_AT).position(|account| account.balance() == 0);
-        let account = if let Some(back) = settled {
-            let at = retired.len() - 1 - back;
-            retired.swap_remove(at)
-        } else {
-            // What is not settled yet makes room for others to be looked at the next time.
-            let turned = retired.len().min(LOOK_AT);
-            retired.rotate_right(turned);
-            Box::leak(Box::new(Account {
-                owner: AtomicUsize::new(0),
-                by_owner: AtomicIsize::new(0),
-                by_others: AtomicIsize::new(0),
-            }))
-        };
+    pub(crate) fn new() -> Result<OpenAccount, HeapError> {
+        let account = RETIRED.lock().open().ok_or(HeapError::Memory)?;
         account.owner.store(this_thread(), Ordering::Relaxed);
-        OpenAccount(ExternalBytes { account })
+        Ok(OpenAccount(ExternalBytes { account }))
     }
 }
 
@@ -168,7 +197,7 @@ impl Drop for OpenAccount {
         let account = self.0.account;
         // From here on every thread is another one.
         account.owner.store(0, Ordering::Relaxed);
-        RETIRED.lock().push(account);
+        RETIRED.lock().close(account);
     }
 }
 
@@ -185,9 +214,16 @@ impl Drop for OpenAccount {
 #[derive(Copy, Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct HeapId(NonZeroU64);
 
+/// The number of the next heap.
+static NEXT: AtomicU64 = AtomicU64::new(1);
+
 impl HeapId {
+    /// How many there are.
+    pub(crate) fn made() -> u64 {
+        NEXT.load(Ordering::Relaxed) - 1
+    }
+
     pub(crate) fn next() -> HeapId {
-        static NEXT: AtomicU64 = AtomicU64::new(1);
         let id = NEXT.fetch_add(1, Ordering::Relaxed);
         HeapId(NonZeroU64::new(id).expect("2^64 heaps are more than anybody makes"))
     }
@@ -292,7 +328,8 @@ impl Heap {
         if self.store.limit != usize::MAX || bytes > isize::MAX as usize {
             self.find_room_outside(bytes)?;
         }
-        self.adjust_external_bytes(bytes.cast_signed());
+        self.external.0.add(bytes);
+        self.pressure.due = self.pressure.due.saturating_sub(bytes as u64);
         Ok(())
     }
 
@@ -313,11 +350,11 @@ mod tests {
 
     #[test]
     fn an_account_serves_another_heap_only_when_it_is_settled() {
-        let first = OpenAccount::new();
+        let first = OpenAccount::new().unwrap();
         let count = first.0;
         count.add(5);
         drop(first);
-        let accounts: Vec<OpenAccount> = (0..8).map(|_| OpenAccount::new()).collect();
+        let accounts: Vec<OpenAccount> = (0..8).map(|_| OpenAccount::new().unwrap()).collect();
         assert!(accounts.iter().all(|open| !std::ptr::eq(open.0.account, count.account)));
         count.sub(5);
         assert_eq!(count.get(), 0);

@@ -9,7 +9,8 @@ use crate::error::{HandleError, HeapError};
 use crate::events::Listener;
 use crate::external::{HeapId, OpenAccount};
 use crate::limit::Pressure;
-use crate::raw::{AnyGc, Gc, NotDisjoint, Object, RootTable, Store, TypeInfo};
+use crate::observe::Observers;
+use crate::raw::{AnyGc, Gc, NotDisjoint, Object, RootTable, Shared, Store, TypeInfo};
 use crate::schedule::Schedule;
 use crate::scope::Temporaries;
 use crate::snapshot::Ids;
@@ -18,7 +19,6 @@ use crate::zeal::Zeal;
 use std::any::type_name;
 use std::fmt;
 use std::ops::{Index, IndexMut};
-use std::rc::Rc;
 
 /// A garbage-collected heap.
 ///
@@ -97,11 +97,12 @@ pub struct Heap {
     pub(crate) pressure: Pressure,
     pub(crate) temporaries: Temporaries,
     pub(crate) kept: Kept,
-    pub(crate) roots: Rc<RootTable>,
+    pub(crate) roots: Shared<RootTable>,
     pub(crate) schedule: Schedule,
     pub(crate) accounts: Accounts,
     pub(crate) listener: Listener,
     pub(crate) ids: Ids,
+    pub(crate) observers: Observers,
     pub(crate) zeal: Zeal,
     pub(crate) id: HeapId,
     /// Behind `store`: objects that are dropped with it take their bytes off.

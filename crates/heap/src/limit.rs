@@ -3,10 +3,12 @@
 use crate::alloc::alloc_failed;
 use crate::error::{AllocError, AllocErrorKind, NoValue};
 use crate::heap::Heap;
+use crate::observe::Operation;
 use crate::raw::{Store, Vacancy, requested_bytes};
 use crate::trace::Trace;
 use std::alloc::Layout;
 use std::any::type_name;
+use std::panic::Location;
 
 /// Called when the limit is reached; returns the new one.
 type NearLimitCallback = Box<dyn FnMut(NearLimit) -> usize>;
@@ -64,8 +66,10 @@ impl Heap {
     /// assert!(heap.try_alloc(1).is_ok());
     /// ```
     pub fn set_limit(&mut self, limit: usize) {
-        self.store.limit = limit;
-        self.limit_changed();
+        self.observed(Operation::SetLimit(limit), &(), |heap| {
+            heap.store.limit = limit;
+            heap.limit_changed();
+        });
     }
 
     /// Sets a callback that is asked when an allocation runs into the limit, before it fails.
@@ -112,9 +116,13 @@ impl Pressure {
     /// Finds a cell, if need be after the callback has raised the limit.
     #[cold]
     #[inline(never)]
-    pub(crate) fn vacancy<T: Trace + 'static>(&mut self, store: &mut Store) -> Result<Vacancy, AllocError> {
+    pub(crate) fn vacancy<T: Trace + 'static>(
+        &mut self,
+        store: &mut Store,
+        host: &'static Location<'static>,
+    ) -> Result<Vacancy, AllocError> {
         loop {
-            match store.find_vacancy::<T>() {
+            match store.find_vacancy::<T>(host) {
                 Ok(vacancy) => return Ok(vacancy),
                 Err(kind) => self.refused(store, kind, requested_bytes(Layout::new::<T>()), type_name::<T>())?,
             }
@@ -125,8 +133,12 @@ impl Pressure {
     #[cold]
     #[inline(never)]
     #[track_caller]
-    pub(crate) fn vacancy_or_panic<T: Trace + 'static>(&mut self, store: &mut Store) -> Vacancy {
-        self.vacancy::<T>(store).unwrap_or_else(|error| alloc_failed(&error))
+    pub(crate) fn vacancy_or_panic<T: Trace + 'static>(
+        &mut self,
+        store: &mut Store,
+        host: &'static Location<'static>,
+    ) -> Vacancy {
+        self.vacancy::<T>(store, host).unwrap_or_else(|error| alloc_failed(&error))
     }
 
     /// What becomes of an allocation that was refused for `kind`: `Ok` if the limit has been raised, so that it should be

@@ -179,6 +179,11 @@ pub(crate) enum Sink<'t> {
 pub(crate) trait Visit {
     fn edge(&mut self, to: AnyGc);
 
+    /// An edge that was reported without a type, which marking may follow in another way.
+    fn any_edge(&mut self, to: AnyGc) {
+        self.edge(to);
+    }
+
     /// Whether the value of an entry with this key should be shown.
     fn is_alive(&mut self, key: AnyGc) -> bool;
 }
@@ -214,6 +219,23 @@ impl<'t> Tracer<'t> {
             Sink::Mark(_) => true,
             Sink::Watch(watcher) => watcher.entry(key),
             Sink::Visit(visit) => key.is_some_and(|key| visit.is_alive(key)),
+        }
+    }
+
+    /// As [`any_edge`](Tracer::any_edge), for whoever is not marking plainly.
+    #[inline(never)]
+    fn any_edge_elsewhere(&mut self, to: AnyGc) {
+        match &mut self.sink {
+            Sink::Visit(visit) => visit.any_edge(to),
+            _ => self.edge_elsewhere(to),
+        }
+    }
+
+    /// Reports a handle as that of an object that has no edges, if it has none.
+    pub(crate) fn edge_as_leaf(&mut self, to: AnyGc) {
+        match &mut self.sink {
+            Sink::Mark(marker) => marker.leaf_edge(to.handle()),
+            _ => self.edge_elsewhere(to),
         }
     }
 
@@ -284,7 +306,7 @@ impl<'t> Tracer<'t> {
     pub fn any_edge(&mut self, any: AnyGc) {
         match &mut self.sink {
             Sink::Mark(marker) => marker.edge(any.handle()),
-            _ => self.edge_elsewhere(any),
+            _ => self.any_edge_elsewhere(any),
         }
     }
 }

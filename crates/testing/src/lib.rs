@@ -13,6 +13,8 @@ mod probe;
 pub mod reference;
 pub mod zeal;
 
+#[cfg(all(unix, not(miri)))]
+pub use accounting::GuardPages;
 pub use accounting::{AccountingAllocator, Fault, Life, Place};
 pub use externalized::ManuallyExternalizedBuffer;
 pub use liveness::{

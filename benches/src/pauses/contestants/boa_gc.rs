@@ -8,7 +8,7 @@ use std::cell::Cell;
 
 use boa_gc::{Finalize, Gc, GcRefCell, Trace};
 
-use super::{Entry, ONLY_OURS};
+use super::{Entry, NO_BUFFERS, ONLY_OURS};
 use crate::pauses::bursts::{self, CART, Server};
 use crate::pauses::forest::{self, Forest};
 use crate::pauses::lru::{self, Cache, Entries, Found, Room, Way};
@@ -26,6 +26,7 @@ pub fn entry(workload: Workload) -> Entry {
         Workload::Bursts => Entry::Runs(|sizes| bursts::run(sizes, Site::new)),
         Workload::Growing => Entry::Runs(|sizes| forest::growing(sizes, Trees::new)),
         Workload::EventLoop => Entry::Runs(|sizes| forest::event_loop(sizes, Trees::new)),
+        Workload::Buffers => Entry::Absent(NO_BUFFERS),
         Workload::WeakMap => Entry::Absent("its collections take longer with each entry"),
         Workload::HeapSize | Workload::Throughput => Entry::Absent(ONLY_OURS),
     }

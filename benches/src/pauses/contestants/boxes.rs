@@ -6,6 +6,7 @@
 use std::mem;
 
 use super::{Entry, ONLY_OURS};
+use crate::pauses::buffers::{self, BYTES, Table};
 use crate::pauses::bursts::{self, CART, Server};
 use crate::pauses::forest::{self, Forest};
 use crate::pauses::lru::{self, Cache, Entries, Found, Room, Way};
@@ -19,6 +20,7 @@ pub fn entry(workload: Workload) -> Entry {
         Workload::LiveTrees => Entry::Runs(|sizes| forest::churn(sizes, sizes.live_trees, Trees::new)),
         Workload::Lru => Entry::Runs(|sizes| lru::run(sizes, LruCache::new)),
         Workload::Bursts => Entry::Runs(|sizes| bursts::run(sizes, Site::new)),
+        Workload::Buffers => Entry::Runs(|sizes| buffers::run(sizes, BufferTable::new)),
         Workload::Growing => Entry::Runs(|sizes| forest::growing(sizes, Trees::new)),
         Workload::EventLoop => Entry::Runs(|sizes| forest::event_loop(sizes, Trees::new)),
         Workload::Splay => Entry::Absent("while it turns, a node has two owners"),
@@ -56,6 +58,32 @@ impl Forest for Trees {
             tree.value + below(&tree.left) + below(&tree.right)
         }
         self.0.iter().flatten().map(|tree| sum(tree)).sum()
+    }
+}
+
+/// The workload `buffers`.
+struct BufferTable(Vec<Option<Box<[u8]>>>);
+
+impl BufferTable {
+    fn new(places: usize) -> Self {
+        BufferTable((0..places).map(|_| None).collect())
+    }
+}
+
+impl Table for BufferTable {
+    fn empty(&mut self, at: usize, watch: &mut Watch) {
+        let old = self.0[at].take();
+        watch.pause(|| drop(old));
+    }
+
+    fn fill(&mut self, at: usize, first: u8, _watch: &mut Watch) {
+        let mut buffer = vec![0; BYTES].into_boxed_slice();
+        buffer[0] = first;
+        self.0[at] = Some(buffer);
+    }
+
+    fn sum(&self, at: usize) -> u64 {
+        self.0[at].iter().flatten().map(|&byte| u64::from(byte)).sum()
     }
 }
 

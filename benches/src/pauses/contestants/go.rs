@@ -10,7 +10,7 @@ use std::process::Command;
 use std::sync::OnceLock;
 use std::{env, fs, process};
 
-use super::{Entry, NO_WEAK_MAPS, ONLY_OURS, outside};
+use super::{Entry, NO_BUFFERS, NO_WEAK_MAPS, ONLY_OURS, outside};
 use crate::pauses::measure::Measurement;
 use crate::pauses::workload::{Sizes, Workload};
 
@@ -29,6 +29,7 @@ pub fn entry(workload: Workload) -> Entry {
         Workload::Bursts => Entry::Runs(|sizes| run(Workload::Bursts, sizes)),
         Workload::Growing => Entry::Runs(|sizes| run(Workload::Growing, sizes)),
         Workload::EventLoop => Entry::Runs(|sizes| run(Workload::EventLoop, sizes)),
+        Workload::Buffers => Entry::Absent(NO_BUFFERS),
         Workload::WeakMap => Entry::Absent(NO_WEAK_MAPS),
         Workload::HeapSize | Workload::Throughput => Entry::Absent(ONLY_OURS),
     }

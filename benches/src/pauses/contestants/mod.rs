@@ -58,5 +58,7 @@ pub const ALL: &[Contestant] = &[
 
 /// Why most contestants have no part in `weak-map`.
 const NO_WEAK_MAPS: &str = "it has no weak maps";
+/// Why most have no part in `buffers`.
+const NO_BUFFERS: &str = "it has no buffers with bytes outside of its heap";
 /// Why only ours takes part in some workloads.
 const ONLY_OURS: &str = "it compares ours with itself";

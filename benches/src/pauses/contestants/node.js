@@ -415,7 +415,25 @@ function bursts() {
   });
 }
 
+// The buffers.
+
+function buffers() {
+  const table = new Array(sizes.buffers).fill(null);
+  const fill = (at, round) => {
+    table[at] = new Uint8Array(new ArrayBuffer(64));
+    table[at][0] = scatter(at) + round;
+  };
+  for (let at = 0; at < sizes.buffers; at++) fill(at, 0);
+  begin();
+  for (let half = 0; half < 2; half++) {
+    for (let at = half; at < sizes.buffers; at += 2) table[at] = null;
+    for (let at = half; at < sizes.buffers; at += 2) fill(at, 1);
+  }
+  end(sizes.buffers, () => table.reduce((sum, bytes) => sum + bytes.reduce((a, b) => a + b, 0), 0));
+}
+
 const workloads = {
+  buffers,
   'live-trees': () => churn(sizes.live_trees),
   splay: splayWorkload,
   lru,

@@ -23,6 +23,7 @@ pub fn entry(workload: Workload) -> Entry {
         Workload::Splay => Entry::Runs(|sizes| run(Workload::Splay, sizes)),
         Workload::Lru => Entry::Runs(|sizes| run(Workload::Lru, sizes)),
         Workload::WeakMap => Entry::Absent("with a map this large it runs for many minutes"),
+        Workload::Buffers => Entry::Runs(|sizes| run(Workload::Buffers, sizes)),
         Workload::Bursts => Entry::Runs(|sizes| run(Workload::Bursts, sizes)),
         Workload::Growing => Entry::Runs(|sizes| run(Workload::Growing, sizes)),
         Workload::EventLoop => Entry::Runs(|sizes| run(Workload::EventLoop, sizes)),

@@ -49,7 +49,7 @@ impl ArrayBuffer {
     /// ```
     pub fn detach(self, heap: &mut Heap, key: DetachKey) -> Result<(), Error> {
         let object = &heap[self.0];
-        if object.key() != key {
+        if !object.has_key(key) {
             return Err(Error::DetachKey);
         }
         if object.is_detached() {

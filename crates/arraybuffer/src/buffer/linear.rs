@@ -2,8 +2,8 @@
 
 use super::{ArrayBuffer, DetachKey, drop_store, no_room};
 use crate::error::{Error, NoMemory};
+use crate::layout::Layout;
 use crate::raw::{BufferObject, Traits};
-use crate::sources::Layout;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tumulus_heap::{Heap, Trace};
 

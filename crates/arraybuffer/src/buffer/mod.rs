@@ -26,9 +26,9 @@ pub use shared::SharedArrayBuffer;
 pub use slice::SliceWitness;
 
 use crate::error::{Error, NoMemory};
-use crate::raw::{BufferObject, FirstRef, Record, Traits, When};
+use crate::layout::Layout;
+use crate::raw::{self, BufferObject, FirstRef, IsZero, Record, Traits, Wanted, When};
 use crate::release;
-use crate::sources::Layout;
 use crate::store::BackingStore;
 use std::panic::Location;
 use tumulus_heap::{AllocError, AnyGc, ExternalBytes, Gc, Heap, Trace};
@@ -109,6 +109,26 @@ impl Buffer {
 /// Makes a buffer with a new store.
 #[inline]
 fn make(
+    heap: &mut Heap,
+    layout: &Layout,
+    shared: Traits,
+    born: &'static Location<'static>,
+    operation: &'static str,
+) -> Result<Gc<BufferObject>, Error> {
+    let Some(bytes) = layout.small() else { return make_slow(heap, layout, shared, born, operation) };
+    heap.try_add_external_bytes(bytes).map_err(|error| no_room(operation, bytes, error))?;
+    let account = heap.external_bytes();
+    let wanted = Wanted { byte_length: bytes, max_byte_length: bytes, traits: shared, zero: IsZero::Known };
+    let Some(record) = raw::begin(wanted, FirstRef::Buffer(heap.id(), account), born) else {
+        account.sub(bytes);
+        return Err(Error::OutOfMemory { operation, requested: bytes, reason: NoMemory::Allocator });
+    };
+    put(heap, BufferObject::new(record), operation)
+}
+
+/// The same for a store that is large, or out of the ordinary.
+#[inline(never)]
+fn make_slow(
     heap: &mut Heap,
     layout: &Layout,
     shared: Traits,

@@ -1,9 +1,11 @@
 //! Parcels: buffers on their way to another heap.
 
 use super::{ArrayBuffer, Buffer, DetachKey, SharedArrayBuffer};
-use crate::error::Error;
+use crate::error::{Error, NoMemory};
+use crate::layout::Layout;
 use crate::raw::When;
-use crate::sources::Layout;
+use crate::scratch;
+
 use crate::store::BackingStore;
 use tumulus_heap::{AnyGc, Heap};
 
@@ -63,6 +65,13 @@ impl Parcel {
         self.sources.iter().position(|&other| other == source).map(Slot)
     }
 
+    /// Makes room for one more, so that nothing has happened yet where there is none.
+    fn reserve(&mut self, operation: &'static str) -> Result<(), Error> {
+        let made = self.sources.try_reserve(1).and_then(|()| self.contents.try_reserve(1));
+        let requested = size_of::<AnyGc>() + size_of::<BackingStore>();
+        made.map_err(|_| Error::OutOfMemory { operation, requested, reason: NoMemory::Allocator })
+    }
+
     fn add(&mut self, source: AnyGc, store: BackingStore) -> Slot {
         self.sources.push(source);
         self.contents.push(store);
@@ -74,7 +83,7 @@ impl Parcel {
     /// # Errors
     ///
     /// [`Error::Detached`]; [`Error::NotDetachable`], also if it has a detach key; [`Error::Immutable`]. [`Error::InUse`]
-    /// if another buffer of this heap has the same bytes.
+    /// if another buffer of this heap has the same bytes. [`Error::OutOfMemory`]; the buffer is attached then.
     pub fn transfer(&mut self, heap: &mut Heap, buffer: ArrayBuffer) -> Result<Slot, Error> {
         let operation = "Parcel::transfer";
         if let Some(slot) = self.slot(buffer.erase()) {
@@ -85,7 +94,7 @@ impl Parcel {
         if object.is_immutable {
             return Err(Error::Immutable { operation });
         }
-        if object.key() != DetachKey::Undefined || !object.is_detachable {
+        if !object.has_key(DetachKey::Undefined) || !object.is_detachable {
             return Err(Error::NotDetachable { operation });
         }
         if record.refs() >> 32 > 1 {
@@ -93,6 +102,7 @@ impl Parcel {
             return Err(Error::InUse { operation, id: record.id(), by });
         }
         let store = BackingStore::to(record);
+        self.reserve(operation)?;
         if let Some(record) = heap.get_mut(buffer.0).take_record() {
             record.detach(When::Now);
         }
@@ -123,6 +133,7 @@ impl Parcel {
         if object.is_detached() {
             return Err(Error::Detached { operation: "Parcel::copy" });
         }
+        self.reserve("Parcel::copy")?;
         let layout = Layout::new(object.byte_length() as u64);
         let layout = if object.is_resizable() { layout.max(buffer.max_byte_length(heap) as u64) } else { layout };
         let store = BackingStore::new(layout)?;
@@ -160,12 +171,14 @@ impl Parcel {
     ///
     /// [`Error::OutOfMemory`]; what was in the parcel is let go then.
     pub fn unpack(self, heap: &mut Heap) -> Result<Vec<Buffer>, Error> {
-        let made = self.contents.into_iter().map(|store| {
-            if store.is_shared() {
-                return SharedArrayBuffer::from_store(heap, store).map(Buffer::from);
-            }
-            ArrayBuffer::from_store(heap, store).map(Buffer::from)
-        });
-        made.collect()
+        let mut made = scratch::list("Parcel::unpack", self.contents.len())?;
+        for store in self.contents {
+            made.push(if store.is_shared() {
+                SharedArrayBuffer::from_store(heap, store)?.into()
+            } else {
+                ArrayBuffer::from_store(heap, store)?.into()
+            });
+        }
+        Ok(made)
     }
 }

@@ -2,8 +2,8 @@
 
 use super::{attach, externalize, make, make_or_collect, put, store_of};
 use crate::error::Error;
+use crate::layout::Layout;
 use crate::raw::{BufferObject, Traits};
-use crate::sources::Layout;
 use crate::store::BackingStore;
 use std::panic::Location;
 use tumulus_heap::{AnyGc, Gc, Heap, Trace};

@@ -3,8 +3,8 @@
 use super::{ArrayBuffer, Buffer, SharedArrayBuffer};
 use crate::convert::relative_index;
 use crate::error::Error;
+use crate::layout::Layout;
 use crate::raw::copy_between;
-use crate::sources::Layout;
 use tumulus_heap::Heap;
 
 /// A slice that was begun: the buffer was valid, and had this length.

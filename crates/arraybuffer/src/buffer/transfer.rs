@@ -2,8 +2,8 @@
 
 use super::{ArrayBuffer, DetachKey, drop_store, no_room};
 use crate::error::Error;
+use crate::layout::Layout;
 use crate::raw::{BufferObject, copy_between};
-use crate::sources::Layout;
 use tumulus_heap::Heap;
 
 /// What becomes of a buffer's other properties.
@@ -95,7 +95,7 @@ impl ArrayBuffer {
         if object.is_immutable {
             return Err(Error::Immutable { operation });
         }
-        if object.key() != DetachKey::Undefined || !object.is_detachable {
+        if !object.has_key(DetachKey::Undefined) || !object.is_detachable {
             return Err(Error::NotDetachable { operation });
         }
         let stays_resizable = object.is_resizable() && into == Into::Same;

@@ -11,11 +11,13 @@
 //! - **C1.** A chunk lies at a multiple of its size, so that the header is found from a block. Its depot alone, which is
 //!   behind a lock, touches the header.
 //! - **C2.** A bit is set exactly if the block was handed out once, and is free. Blocks from `fresh` on were never handed out.
-//! - **C3.** A chunk is on its depot's list exactly if one of its bits is set.
+//! - **C3.** A chunk is on its depot's list exactly if one of its bits is set. The list has room for all chunks, so that
+//!   returning a block allocates nothing.
 
 use super::classes::{COUNT, size_of_class};
 use super::mapping;
 use super::pool::{Block, Run};
+use super::shelf::Shelf;
 use std::ptr::NonNull;
 
 /// The size of a chunk.
@@ -62,9 +64,18 @@ struct Chunk(NonNull<u8>);
 unsafe impl Send for Chunk {}
 
 impl Chunk {
+    #[inline]
+    fn start(block: NonNull<u8>) -> usize {
+        block.addr().get() & !(CHUNK - 1)
+    }
+
     fn of(block: NonNull<u8>) -> Chunk {
-        let start = block.as_ptr().map_addr(|address| address & !(CHUNK - 1));
+        let start = block.as_ptr().map_addr(|_| Chunk::start(block));
         Chunk(NonNull::new(start).expect("no chunk is at address zero"))
+    }
+
+    fn word_at(self, class: usize, word: usize) -> Word {
+        Word(self.block(class, word * 64).0)
     }
 
     fn header(&mut self) -> &mut Header {
@@ -72,7 +83,7 @@ impl Chunk {
         unsafe { self.0.cast().as_mut() }
     }
 
-    fn word(&mut self, class: usize, word: usize) -> &mut u64 {
+    fn bits(&mut self, class: usize, word: usize) -> &mut u64 {
         debug_assert!(word < (CHUNK / size_of_class(class)).div_ceil(64));
         // SAFETY: the bits follow the header, which is a multiple of 8 long; as above.
         unsafe { self.0.add(size_of::<Header>()).cast::<u64>().add(word).as_mut() }
@@ -84,18 +95,55 @@ impl Chunk {
         // SAFETY: inside of the chunk.
         Block(unsafe { self.0.add(first + index * size_of_class(class)) })
     }
+}
 
-    fn index(self, class: usize, block: &Block) -> usize {
-        let offset = block.0.addr().get() - self.0.addr().get() - layout(class).0;
-        ((offset as u64 * RECIPROCALS[class]) >> 40) as usize
+/// The 64 blocks of a chunk whose bits are in one word, or fewer at its end: where the first of them is.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub(super) struct Word(NonNull<u8>);
+
+// SAFETY: who has it has some of the blocks (P1), and touches the others only with the depot's lock.
+unsafe impl Send for Word {}
+
+impl Word {
+    /// No blocks.
+    pub(super) const NONE: Word = Word(NonNull::dangling());
+
+    /// Which of this word's blocks it is, if it is one.
+    #[inline]
+    pub(super) fn bit_of(self, class: usize, block: &Block) -> Option<u32> {
+        let offset = block.0.addr().get().wrapping_sub(self.0.addr().get());
+        // The next word's begin right behind, and no chunk is as long as that is far from address zero.
+        (offset < 64 * size_of_class(class) && Chunk::start(self.0) == Chunk::start(block.0))
+            .then(|| quotient(offset, class))
     }
+
+    /// The word of a block, and which of its bits is the block's.
+    pub(super) fn of(class: usize, block: &Block) -> (Word, u32) {
+        let chunk = Chunk::of(block.0);
+        let index = quotient(block.0.addr().get() - chunk.0.addr().get() - layout(class).0, class);
+        (chunk.word_at(class, index as usize / 64), index % 64)
+    }
+
+    /// One of the blocks.
+    #[inline]
+    pub(super) fn block(self, class: usize, bit: u32) -> Block {
+        // SAFETY: the chunk has a block for each bit that is ever set.
+        Block(unsafe { self.0.add(bit as usize * size_of_class(class)) })
+    }
+}
+
+/// How many blocks fit a distance inside of a chunk.
+#[inline]
+fn quotient(offset: usize, class: usize) -> u32 {
+    ((offset as u64 * RECIPROCALS[class]) >> 40) as u32
 }
 
 /// The chunks of one size.
 #[derive(Debug)]
 pub(super) struct Depot {
-    /// Those with free blocks.
+    /// Those with free blocks. There is room for all chunks.
     listed: Vec<Chunk>,
+    chunks: usize,
     /// The one that has blocks which were never handed out.
     current: Option<Chunk>,
     /// How many bytes the chunks have in which all is free.
@@ -104,39 +152,44 @@ pub(super) struct Depot {
 
 impl Depot {
     pub(super) const fn new() -> Depot {
-        Depot { listed: Vec::new(), current: None, idle_bytes: 0 }
+        Depot { listed: Vec::new(), chunks: 0, current: None, idle_bytes: 0 }
     }
 
     fn is_idle(&self, chunk: &mut Chunk, class: usize) -> bool {
         self.current != Some(*chunk) && chunk.header().free as usize == layout(class).1
     }
 
-    /// Puts up to `count` free blocks on an empty list, the one with the lowest address last.
-    pub(super) fn take(&mut self, class: usize, count: usize, into: &mut Vec<Block>) {
-        let Some(&(mut chunk)) = self.listed.last() else { return };
+    /// Puts free blocks on an empty shelf, those with the lowest addresses on top, and says how many: some more than `wanted`
+    /// where they lie together, or as many as there are in the chunk that is looked at.
+    pub(super) fn take<const N: usize>(&mut self, class: usize, wanted: u32, onto: &mut Shelf<Word, N>) -> u32 {
+        let Some(&(mut chunk)) = self.listed.last() else { return 0 };
         if self.is_idle(&mut chunk, class) {
             self.idle_bytes -= CHUNK;
         }
         let mut word = chunk.header().first_word as usize;
         let words = layout(class).1.div_ceil(64);
-        while into.len() < count && word < words {
-            let bits = chunk.word(class, word);
-            if *bits == 0 {
-                word += 1;
-                continue;
+        let (mut taken, mut count, mut len) = ([(Word::NONE, 0); N], 0, 0);
+        while len < N && word < words {
+            let bits = std::mem::take(chunk.bits(class, word));
+            if bits != 0 {
+                count += bits.count_ones();
+                taken[len] = (chunk.word_at(class, word), bits);
+                len += 1;
             }
-            let bit = bits.trailing_zeros() as usize;
-            *bits &= *bits - 1;
-            into.push(chunk.block(class, word * 64 + bit));
+            word += 1;
+            if count >= wanted {
+                break;
+            }
         }
+        taken[..len].iter().rev().for_each(|&(word, bits)| onto.push(word, bits));
         let header = chunk.header();
-        header.free -= into.len() as u32;
+        header.free -= count;
         header.first_word = word as u32;
         if header.free == 0 {
             header.is_listed = false;
             self.listed.pop();
         }
-        into.reverse();
+        count
     }
 
     /// Blocks that were never handed out; `None` when the system has no memory.
@@ -144,7 +197,7 @@ impl Depot {
         let total = layout(class).1;
         let mut chunk = match self.current {
             Some(chunk) => chunk,
-            None => *self.current.insert(Chunk(mapping::map_aligned(CHUNK)?)),
+            None => self.add_chunk()?,
         };
         let first = chunk.header().fresh as usize;
         let count = count.min(total - first);
@@ -155,19 +208,30 @@ impl Depot {
         Some(Run { next: chunk.block(class, first), left: count })
     }
 
+    /// Maps a chunk, for which there is room on the list.
+    fn add_chunk(&mut self) -> Option<Chunk> {
+        self.listed.try_reserve(self.chunks + 1 - self.listed.len()).ok()?;
+        let chunk = Chunk(mapping::map_aligned(CHUNK)?);
+        self.chunks += 1;
+        Some(*self.current.insert(chunk))
+    }
+
     /// Takes blocks back. True if more memory is idle now than should be kept.
-    pub(super) fn put(&mut self, class: usize, blocks: impl Iterator<Item = Block>) -> bool {
-        for block in blocks {
-            let mut chunk = Chunk::of(block.0);
-            let index = chunk.index(class, &block);
-            let bits = chunk.word(class, index / 64);
-            debug_assert_eq!(*bits >> (index % 64) & 1, 0, "a block was freed twice");
-            *bits |= 1 << (index % 64);
+    pub(super) fn put(&mut self, class: usize, words: impl Iterator<Item = (Word, u64)>) -> bool {
+        for (word, returned) in words {
+            let mut chunk = Chunk::of(word.0);
+            let (first, _) = Word::of(class, &Block(word.0));
+            debug_assert_eq!(first, word);
+            let at = quotient(word.0.addr().get() - chunk.0.addr().get() - layout(class).0, class) / 64;
+            let bits = chunk.bits(class, at as usize);
+            debug_assert_eq!(*bits & returned, 0, "a block was freed twice");
+            *bits |= returned;
             let header = chunk.header();
-            header.free += 1;
-            header.first_word = header.first_word.min(index as u32 / 64);
+            header.free += returned.count_ones();
+            header.first_word = header.first_word.min(at);
             if !header.is_listed {
                 header.is_listed = true;
+                debug_assert!(self.listed.len() < self.listed.capacity());
                 self.listed.push(chunk);
             }
             if self.is_idle(&mut chunk, class) {
@@ -184,6 +248,7 @@ impl Depot {
             let mut chunk = self.listed[at];
             if self.is_idle(&mut chunk, class) {
                 self.listed.swap_remove(at);
+                self.chunks -= 1;
                 self.idle_bytes -= CHUNK;
                 // SAFETY: `map_aligned` made it; all of its blocks are free, and it is on no list any more.
                 unsafe { mapping::unmap_aligned(chunk.0, CHUNK) }
@@ -214,8 +279,12 @@ mod tests {
             for index in (0..count).step_by(if cfg!(miri) { 97 } else { 1 }) {
                 let address = CHUNK + first + index * size_of_class(class);
                 let block = Block(NonNull::without_provenance(address.try_into().unwrap()));
-                assert_eq!(chunk.index(class, &block), index);
-                assert_eq!(Chunk::of(block.0), chunk);
+                let (word, bit) = Word::of(class, &block);
+                assert_eq!((word.block(class, bit).0, bit as usize), (block.0, index % 64));
+                assert_eq!((word.bit_of(class, &block), Chunk::of(block.0)), (Some(bit), chunk));
+                if index >= 64 {
+                    assert_eq!(chunk.word_at(class, index / 64 - 1).bit_of(class, &block), None);
+                }
             }
         }
     }
@@ -231,15 +300,16 @@ mod tests {
         // Returned in an order of its own.
         let count = all.len();
         let order = (0..count).step_by(2).chain((1..count).step_by(2).rev());
-        depot.put(class, order.map(|n| Block(all[n])));
+        let words = order.map(|n| Word::of(class, &Block(all[n]))).map(|(word, bit)| (word, 1 << bit));
+        depot.put(class, words);
         assert_eq!(depot.idle_bytes(), 3 * CHUNK);
-        let mut taken = Vec::new();
-        depot.take(class, 5, &mut taken);
-        assert!(taken.windows(2).all(|pair| pair[0].0 > pair[1].0));
+        let mut taken = Shelf::<Word, 2>::new(Word::NONE);
+        let count = depot.take(class, 5, &mut taken);
+        assert!(count >= 5 && taken.top().1 & 0b11111 == 0b11111);
         assert_eq!(depot.idle_bytes(), 2 * CHUNK);
         depot.trim_to(class, CHUNK);
         assert_eq!((depot.idle_bytes(), depot.listed.len()), (CHUNK, 2));
-        depot.put(class, taken.into_iter());
+        depot.put(class, taken.drain());
         depot.trim_to(class, 0);
         assert_eq!((depot.idle_bytes(), depot.listed.len()), (0, 0));
     }

@@ -3,7 +3,7 @@
 //! So a block is at most a fifth larger than what was asked for, or 15 bytes.
 
 /// The largest small block.
-pub(super) const LARGEST: usize = 32 << 10;
+pub(crate) const LARGEST: usize = 32 << 10;
 /// How many sizes there are.
 pub(super) const COUNT: usize = 8 + 4 * 8;
 
@@ -21,7 +21,22 @@ pub(super) const fn class_of(bytes: usize) -> usize {
 }
 
 /// The size of the blocks of a class.
+#[inline]
 pub(super) const fn size_of_class(class: usize) -> usize {
+    SIZES[class] as usize
+}
+
+const SIZES: [u32; COUNT] = {
+    let mut all = [0; COUNT];
+    let mut class = 0;
+    while class < COUNT {
+        all[class] = size(class) as u32;
+        class += 1;
+    }
+    all
+};
+
+const fn size(class: usize) -> usize {
     if class < 8 {
         return (class + 1) * 16;
     }

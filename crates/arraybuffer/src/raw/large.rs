@@ -9,7 +9,7 @@
 
 use super::mapping;
 use super::pool::{Block, IsZero};
-use parking_lot::Mutex;
+use crate::sync::Mutex;
 use std::collections::VecDeque;
 use std::ptr::NonNull;
 
@@ -56,6 +56,11 @@ pub(super) fn take(bytes: usize, wanted: IsZero) -> Option<NonNull<u8>> {
 pub(super) unsafe fn put(start: NonNull<u8>, bytes: usize) -> bool {
     let Some(capacity) = capacity(bytes) else { return false };
     let mut kept = KEPT.lock();
+    if kept.blocks.try_reserve(1).is_err() {
+        // SAFETY: it is `capacity` long, and nobody uses it.
+        unsafe { mapping::unmap(start, capacity) }
+        return false;
+    }
     kept.blocks.push_back((Block(start), capacity));
     kept.bytes += capacity;
     kept.bytes > KEPT_BYTES || kept.blocks.len() > KEPT_BLOCKS

@@ -3,10 +3,15 @@
 //! | file | what is there |
 //! |---|---|
 //! | `mapping.rs` | memory from the operating system |
-//! | `classes.rs`, `pool.rs`, `chunk.rs`, `large.rs` | the default allocator |
+//! | `blocks.rs`, `classes.rs`, `pool.rs`, `chunk.rs`, `large.rs` | the default allocator |
 //! | `record.rs` | what is known of a store, and the invariants R1 to R6 |
 //! | `records.rs` | the table of all records, and what a thread has at hand |
-//! | `lifecycle.rs` | how stores begin, change their size, and end |
+//! | `directory.rs`, `shelf.rs` | where the records are, by number; what lies side by side, a bit for each |
+//! | `wrapped.rs` | raw pointers that were wrapped |
+//! | `begin.rs` | how stores begin |
+//! | `lifecycle.rs` | how references to them come and go, and how they end |
+//! | `resize.rs` | how they change their size |
+//! | `queue.rs` | what waits to be released |
 //! | `words.rs` | shared bytes |
 //! | `object.rs` | the buffer in the heap, and its bytes |
 //! | `cast.rs` | bytes as numbers of other types |
@@ -14,28 +19,37 @@
 //!
 //! What these export is safe, but for what says in its `# Safety` section what it needs.
 
+mod begin;
+mod blocks;
 mod cast;
 mod chunk;
 mod classes;
+mod directory;
 mod exit;
 mod large;
 mod lifecycle;
 mod mapping;
 mod object;
 mod pool;
+mod queue;
 mod record;
 mod records;
+mod resize;
+mod shelf;
 mod words;
+mod wrapped;
 
+pub(crate) use begin::{FirstRef, Foreign, Refused, Wanted, begin, begin_foreign, nowhere};
+pub(crate) use blocks::{allocate, free, trim, trim_all};
 pub use cast::Pod;
 pub(crate) use cast::{elements, elements_mut};
+pub(crate) use classes::LARGEST as LARGEST_SMALL;
 pub(crate) use exit::at_exit;
-pub(crate) use lifecycle::{
-    Claimed, FirstRef, Foreign, GrowError, Wanted, When, allocate, begin, begin_foreign, free, nowhere, queue_is_empty,
-    release_queue, trim, trim_all,
-};
-pub(crate) use object::{BufferObject, Bytes, BytesMut, copy_between};
+pub(crate) use lifecycle::{Claimed, When};
+pub(crate) use object::{BufferObject, Bytes, BytesMut, NODE_NAME, copy_between};
 pub(crate) use pool::IsZero;
+pub(crate) use queue::{is_empty as queue_is_empty, release_all as release_queue};
 pub(crate) use record::{BUFFER, HOLDER, OUTSIDE, Reading, Record, Release, Traits};
 pub(crate) use records::with_table;
-pub(crate) use words::Words;
+pub(crate) use resize::GrowError;
+pub(crate) use words::{Words, signed};

@@ -12,12 +12,16 @@
 //! From B2 and B3 it follows that no two threads touch the same plain bytes, and that nobody writes to them while a
 //! reference to them is alive, however many buffers have them.
 
-use super::lifecycle::{When, nowhere};
+use super::begin::nowhere;
+use super::lifecycle::When;
 use super::record::{Record, Traits};
 use super::words::Words;
 use crate::buffer::DetachKey;
 use std::ptr::NonNull;
 use tumulus_heap::{Describer, Gc, Heap, Native, Trace, Tracer};
+
+/// What stores are called in a snapshot: as V8 calls them.
+pub(crate) const NODE_NAME: &str = "system / JSArrayBufferData";
 
 /// See the file's header.
 #[allow(clippy::struct_excessive_bools, reason = "they are independent of each other")]
@@ -25,7 +29,9 @@ pub(crate) struct BufferObject {
     record: Option<&'static Record>,
     data: NonNull<u8>,
     byte_length: usize,
-    key: Option<Box<DetachKey>>,
+    /// The detach key, in two parts, as one would take eight bytes more.
+    key: u64,
+    key_kind: KeyKind,
     is_shared: bool,
     is_resizable: bool,
     pub(crate) is_immutable: bool,
@@ -33,6 +39,23 @@ pub(crate) struct BufferObject {
 }
 
 const _: () = assert!(size_of::<BufferObject>() == 40);
+
+/// What kind of detach key it is.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+enum KeyKind {
+    Undefined,
+    Number,
+    Object,
+}
+
+/// The parts of a key. Different keys have different parts, as different objects have different hashes.
+fn parts(key: DetachKey) -> (KeyKind, u64) {
+    match key {
+        DetachKey::Undefined => (KeyKind::Undefined, 0),
+        DetachKey::Number(number) => (KeyKind::Number, number),
+        DetachKey::Object(object) => (KeyKind::Object, object.identity_hash()),
+    }
+}
 
 impl Trace for BufferObject {
     const HAS_EDGES: bool = false;
@@ -44,7 +67,7 @@ impl Trace for BufferObject {
         if let Some(record) = self.record {
             // A store that several buffers share is one node.
             let (identity, bytes) = (record.id(), record.byte_length() as u64);
-            describer.native("backing_store", Native { name: "system / JSArrayBufferData", identity, bytes });
+            describer.native("backing_store", Native { name: NODE_NAME, identity, bytes });
         }
     }
 }
@@ -81,7 +104,8 @@ impl BufferObject {
             record: Some(record),
             data: record.data(),
             byte_length: record.byte_length(),
-            key: None,
+            key: 0,
+            key_kind: KeyKind::Undefined,
             is_shared: traits.has(Traits::SHARED),
             is_resizable: traits.has(Traits::RESIZABLE),
             is_immutable: traits.has(Traits::READ_ONLY),
@@ -116,12 +140,13 @@ impl BufferObject {
         self.is_resizable
     }
 
-    pub(crate) fn key(&self) -> DetachKey {
-        self.key.as_deref().copied().unwrap_or_default()
+    /// Whether this is the detach key.
+    pub(crate) fn has_key(&self, key: DetachKey) -> bool {
+        parts(key) == (self.key_kind, self.key)
     }
 
     pub(crate) fn set_key(&mut self, key: DetachKey) {
-        self.key = (key != DetachKey::default()).then(|| Box::new(key));
+        (self.key_kind, self.key) = parts(key);
     }
 
     /// Lets nobody write to the bytes any more: not through this object, nor through another one that is made of the store.

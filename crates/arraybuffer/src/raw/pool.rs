@@ -1,18 +1,19 @@
-//! Small blocks: recycled by size, with a list for each thread in front of a depot for all.
+//! Small blocks: recycled by size, with a shelf for each thread in front of a depot for all.
 //!
-//! A thread takes and returns blocks without a lock. Only when its list of a size is empty, or too long, it exchanges a batch
-//! with the depot of that size, which keeps the free blocks in chunks, by address (`chunk.rs`).
+//! A thread takes and returns blocks without a lock. Only when it has none of a size, or too many, it exchanges some with the
+//! depot of that size, which keeps the free blocks in chunks, by address (`chunk.rs`). Returning a block allocates nothing.
 //!
 //! Invariants:
 //!
-//! - **P1.** A block is on a thread's list, or in a run that is not carved up yet, or free in its chunk, or handed out; never
+//! - **P1.** A block is on a thread's shelf, or in a run that is not carved up yet, or free in its chunk, or handed out; never
 //!   two of these.
 //! - **P2.** Blocks of a run that is not carved up read as zero.
 //! - **P3.** All bytes of a block are initialised, as those of a mapping are, and what is written to them later.
 
-use super::chunk::Depot;
+use super::chunk::{Depot, Word};
 use super::classes::{COUNT, size_of_class};
-use parking_lot::Mutex;
+use super::shelf::Shelf;
+use crate::sync::Mutex;
 use std::ptr::NonNull;
 
 /// A block that nobody uses.
@@ -54,14 +55,19 @@ pub(super) fn trim_to(bytes: usize) {
     }
 }
 
-/// Fetches a block that will be written to before long, or its beginning.
+/// Fetches a block that will be written to before long, or its beginning: its stores then do not wait for memory.
 #[inline]
 fn prefetch(block: NonNull<u8>, bytes: usize) {
     #[cfg(all(target_arch = "x86_64", not(miri)))]
-    for line in (0..bytes.min(PREFETCHED)).step_by(64) {
+    {
         use std::arch::x86_64::{_MM_HINT_ET0, _mm_prefetch};
-        // SAFETY: a hint, of an address inside of the block.
-        unsafe { _mm_prefetch::<_MM_HINT_ET0>(block.as_ptr().add(line).cast()) }
+        // Eight lines at a time, or as many instructions would go into counting them.
+        for lines in 0..bytes.min(PREFETCHED) / 512 {
+            for line in 0..8 {
+                // SAFETY: a hint, of an address inside of the block.
+                unsafe { _mm_prefetch::<_MM_HINT_ET0>(block.as_ptr().add(lines * 512 + line * 64).cast()) }
+            }
+        }
     }
     #[cfg(not(all(target_arch = "x86_64", not(miri))))]
     let _ = (block, bytes);
@@ -72,66 +78,95 @@ fn prefetch(block: NonNull<u8>, bytes: usize) {
 const PREFETCHED: usize = 1024;
 
 /// How many blocks are exchanged with the depot at once.
-const fn batch(class: usize) -> usize {
-    let fit = (64 << 10) / size_of_class(class);
+const fn batch(class: usize) -> u32 {
+    let fit = (64 << 10) / size_of_class(class) as u32;
     if fit > 64 { 64 } else { fit }
 }
 
-/// A thread's list of one size.
+/// How many blocks a thread keeps, of each size.
+const MOST: [u32; COUNT] = {
+    let mut all = [0; COUNT];
+    let mut class = 0;
+    while class < COUNT {
+        all[class] = 2 * batch(class);
+        class += 1;
+    }
+    all
+};
+
+/// A thread's blocks of one size.
 #[derive(Debug)]
 pub(super) struct Magazine {
-    blocks: Vec<Block>,
+    /// Blocks that were used before, by word of their chunk's bits.
+    used: Shelf<Word, 6>,
+    /// How many these are.
+    count: u32,
     run: Run,
 }
 
 impl Magazine {
     pub(super) const fn new() -> Magazine {
-        Magazine { blocks: Vec::new(), run: Run::EMPTY }
+        Magazine { used: Shelf::new(Word::NONE), count: 0, run: Run::EMPTY }
     }
 
     /// A block, and whether it is known to be zero; `None` when the system has no memory.
     #[inline]
     pub(super) fn take(&mut self, class: usize) -> Option<(NonNull<u8>, IsZero)> {
-        if let Some(block) = self.blocks.pop() {
-            if let Some(next) = self.blocks.last() {
-                prefetch(next.0, size_of_class(class));
+        if self.used.top().1 == 0 {
+            if self.run.left > 0 && self.count == 0 {
+                return Some((self.run.take(class), IsZero::Known));
             }
-            return Some((block.0, IsZero::Unknown));
+            if !self.refill(class)? {
+                return Some((self.run.take(class), IsZero::Known));
+            }
         }
-        if self.run.left > 0 {
-            return Some((self.run.take(class), IsZero::Known));
+        self.count -= 1;
+        let bit = self.used.take();
+        let (word, left) = self.used.top();
+        if left != 0 {
+            prefetch(word.block(class, left.trailing_zeros()).0, size_of_class(class));
         }
-        self.refill(class)
+        Some((word.block(class, bit).0, IsZero::Unknown))
     }
 
+    /// Gets blocks, and says whether these were used before; `None` when the system has no memory.
     #[cold]
     #[inline(never)]
-    fn refill(&mut self, class: usize) -> Option<(NonNull<u8>, IsZero)> {
-        let mut depot = DEPOTS[class].lock();
-        depot.take(class, batch(class), &mut self.blocks);
-        if let Some(block) = self.blocks.pop() {
-            return Some((block.0, IsZero::Unknown));
+    fn refill(&mut self, class: usize) -> Option<bool> {
+        if self.used.uncover() {
+            return Some(true);
         }
-        self.run = depot.take_new(class, batch(class))?;
-        Some((self.run.take(class), IsZero::Known))
+        let mut depot = DEPOTS[class].lock();
+        self.count = depot.take(class, batch(class), &mut self.used);
+        if self.count == 0 {
+            self.run = depot.take_new(class, batch(class) as usize)?;
+        }
+        Some(self.count > 0)
     }
 
     /// Takes a block back, which nobody uses any more.
     #[inline]
     pub(super) fn put(&mut self, class: usize, block: NonNull<u8>) {
-        if self.blocks.len() >= 2 * batch(class) {
-            self.send_batch(class);
+        match self.used.top().0.bit_of(class, &Block(block)) {
+            Some(bit) if self.count < MOST[class] => self.used.add(bit),
+            _ => self.put_elsewhere(class, Block(block)),
         }
-        self.blocks.push(Block(block));
+        self.count += 1;
+    }
+
+    #[inline(never)]
+    fn put_elsewhere(&mut self, class: usize, block: Block) {
+        if self.used.is_full() || self.count >= MOST[class] {
+            self.return_blocks(class);
+        }
+        let (word, bit) = Word::of(class, &block);
+        self.used.push(word, 1 << bit);
     }
 
     #[cold]
-    #[inline(never)]
-    fn send_batch(&mut self, class: usize) {
-        let kept = self.blocks.len() - batch(class);
-        // The oldest go; what was used last is in the cache.
-        let sent = self.blocks.len() - kept;
-        if DEPOTS[class].lock().put(class, self.blocks.drain(..sent)) {
+    fn return_blocks(&mut self, class: usize) {
+        self.count = 0;
+        if DEPOTS[class].lock().put(class, self.used.drain()) {
             crate::release::want_trim();
         }
     }
@@ -139,10 +174,11 @@ impl Magazine {
     /// Gives everything to the depot.
     pub(super) fn empty(&mut self, class: usize) {
         while self.run.left > 0 {
-            self.blocks.push(Block(self.run.take(class)));
+            let block = self.run.take(class);
+            self.put(class, block);
         }
-        if !self.blocks.is_empty() {
-            DEPOTS[class].lock().put(class, self.blocks.drain(..));
+        if self.count > 0 {
+            self.return_blocks(class);
         }
     }
 }

@@ -12,18 +12,21 @@
 //! - **R4, the payer.** `payer` is touched under `lock`, or by who has the record for himself (R3). Who lets a reference go
 //!   under the lock does not touch it afterwards.
 //! - **R5, plain bytes.** The bytes of a store that is not shared are touched by whom `claim` names: a heap, through a borrow
-//!   of that heap, or one access from outside. `claim` changes under `lock`, or by who has the record for himself.
+//!   of that heap, or one access from outside. `claim` changes under `lock`, or by who has the record for himself. (Of a
+//!   shared store it names the heap that pays, which is for statistics.)
 //! - **R6, shared bytes.** Those of a shared store are touched as `words.rs` does, and in no other way, as long as `refs` is
 //!   not zero.
 //!
 //! What is *not* here: how records are found and recycled (`records.rs`), and what happens at the end (`lifecycle.rs`).
 
-use parking_lot::RawMutex;
+use crate::allocator::Allocator;
+use crate::sync::{AtomicPtr, AtomicU8, AtomicU16, AtomicU64, AtomicUsize, RawMutex};
 use parking_lot::lock_api::{GuardNoSend, RawMutex as _};
 use std::cell::{Cell, UnsafeCell};
 use std::panic::Location;
 use std::ptr::{self, NonNull};
-use std::sync::atomic::{AtomicPtr, AtomicU8, AtomicU64, AtomicUsize, Ordering, fence};
+use std::sync::Arc;
+use std::sync::atomic::{Ordering, fence};
 use tumulus_heap::ExternalBytes;
 
 /// What `refs` counts a holder outside as, and a buffer in a heap.
@@ -37,11 +40,33 @@ pub(crate) const NOBODY: u64 = 0;
 pub(crate) const OUTSIDE: u64 = u64::MAX;
 
 /// Who frees the bytes of a foreign store, and how.
-pub(crate) type Release = Box<dyn FnOnce(NonNull<u8>, usize) + Send>;
+pub(crate) enum Release {
+    /// The allocator that gave them.
+    Allocator(Arc<dyn Allocator>),
+    /// A deleter, which gets the pointer and the length.
+    Deleter(Box<dyn FnOnce(NonNull<u8>, usize) + Send>),
+}
+
+impl Release {
+    /// Frees the bytes.
+    ///
+    /// # Safety
+    ///
+    /// They are those that came with it, and nobody uses them any more.
+    pub(super) unsafe fn run(self, data: NonNull<u8>, bytes: usize) {
+        match self {
+            // Nothing was asked of it.
+            Release::Allocator(_) if bytes == 0 => {}
+            // SAFETY: it gave them, with this length; the rest is the caller's promise.
+            Release::Allocator(allocator) => unsafe { allocator.free(data, bytes) },
+            Release::Deleter(delete) => delete(data, bytes),
+        }
+    }
+}
 
 /// What a store is like.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Traits(u8);
+pub(crate) struct Traits(u16);
 
 impl Traits {
     pub(crate) const NONE: Traits = Traits(0);
@@ -50,14 +75,18 @@ impl Traits {
     pub(crate) const READ_ONLY: Traits = Traits(4);
     /// The bytes belong to the program: they are freed by nobody and count nowhere.
     pub(crate) const STATIC: Traits = Traits(8);
-    /// The bytes come from the default allocator.
-    pub(crate) const OURS: Traits = Traits(16);
+    /// The bytes are a large block of the default allocator's.
+    pub(crate) const LARGE: Traits = Traits(16);
     /// The bytes are a range of addresses of their own.
     pub(crate) const RESERVED: Traits = Traits(32);
     /// `release` frees the bytes.
     pub(crate) const FOREIGN: Traits = Traits(64);
     /// The address is on the list of raw pointers that were wrapped.
     pub(crate) const RAW: Traits = Traits(128);
+    /// The store was externalized: where and when is noted.
+    const EXTERNALIZED: Traits = Traits(256);
+    /// The bytes are a small block of the default allocator's.
+    pub(crate) const SMALL: Traits = Traits(512);
 
     pub(crate) const fn and(self, other: Traits) -> Traits {
         Traits(self.0 | other.0)
@@ -70,29 +99,35 @@ impl Traits {
 }
 
 /// See the file's header.
+///
+/// The first cache line has all that a small store of the default allocator needs, from its beginning to its end.
 #[repr(C, align(64))]
 pub(crate) struct Record {
     refs: AtomicU64,
     data: AtomicPtr<u8>,
     byte_length: AtomicUsize,
-    traits: AtomicU8,
+    traits: AtomicU16,
     lock: RawMutex,
+    /// Of small stores of the default allocator: the class of their block.
+    class: AtomicU8,
     /// Which of all records this is: see `records.rs`.
     pub(super) number: u32,
-    /// 0 while no store uses the record. The others below are consistent if it is the same before and after.
+    /// 0 while no store uses the record. The others are consistent if it is the same before and after.
     id: AtomicU64,
-    max_byte_length: AtomicUsize,
     born: AtomicPtr<Location<'static>>,
     claim: AtomicU64,
     payer: Cell<Option<ExternalBytes>>,
+    /// Of resizable stores; for others it is the length.
+    max_byte_length: AtomicUsize,
     release: UnsafeCell<Option<Release>>,
-    /// Where and when it was externalized the last time; null and 0 if never.
+    /// Where and when it was externalized the last time, if it was.
     externalized_by: AtomicPtr<Location<'static>>,
     externalized_at: AtomicU64,
     /// The next on the list of what waits to be released.
     pub(super) next: AtomicPtr<Record>,
 }
 
+const _: () = assert!(std::mem::offset_of!(Record, max_byte_length) == 64);
 const _: () = assert!(size_of::<Record>() == 128);
 
 // SAFETY: all is atomic but `payer` and `release`, which one thread at a time touches (R3, R4), and both are `Send`.
@@ -105,6 +140,8 @@ pub(crate) struct Parts {
     pub(crate) byte_length: usize,
     pub(crate) max_byte_length: usize,
     pub(crate) traits: Traits,
+    /// The class of its block, if that is a small one of the default allocator.
+    pub(crate) class: u8,
     pub(crate) release: Option<Release>,
     pub(crate) born: &'static Location<'static>,
     /// [`HOLDER`] or [`BUFFER`].
@@ -121,6 +158,8 @@ pub(crate) struct Reading {
     pub(crate) byte_length: usize,
     pub(crate) max_byte_length: usize,
     pub(crate) traits: Traits,
+    /// The heap that has it, or pays for it if it is shared.
+    pub(crate) claim: u64,
     pub(crate) holders: u32,
     pub(crate) buffers: u32,
     pub(crate) born: &'static Location<'static>,
@@ -138,14 +177,15 @@ impl Record {
             refs: AtomicU64::new(0),
             data: AtomicPtr::new(ptr::null_mut()),
             byte_length: AtomicUsize::new(0),
-            traits: AtomicU8::new(0),
+            traits: AtomicU16::new(0),
             lock: RawMutex::INIT,
+            class: AtomicU8::new(0),
             number,
             id: AtomicU64::new(0),
-            max_byte_length: AtomicUsize::new(0),
             born: AtomicPtr::new(ptr::null_mut()),
             claim: AtomicU64::new(0),
             payer: Cell::new(None),
+            max_byte_length: AtomicUsize::new(0),
             release: UnsafeCell::new(None),
             externalized_by: AtomicPtr::new(ptr::null_mut()),
             externalized_at: AtomicU64::new(0),
@@ -164,11 +204,13 @@ impl Record {
         fence(Ordering::Release);
         self.data.store(parts.data.as_ptr(), Ordering::Relaxed);
         self.byte_length.store(parts.byte_length, Ordering::Relaxed);
-        self.max_byte_length.store(parts.max_byte_length, Ordering::Relaxed);
+        if parts.traits.has(Traits::RESIZABLE) {
+            self.max_byte_length.store(parts.max_byte_length, Ordering::Relaxed);
+        }
         self.traits.store(parts.traits.0, Ordering::Relaxed);
+        self.class.store(parts.class, Ordering::Relaxed);
         self.born.store(as_pointer(parts.born), Ordering::Relaxed);
         self.claim.store(parts.claim, Ordering::Relaxed);
-        self.externalized_by.store(ptr::null_mut(), Ordering::Relaxed);
         // It is the caller's alone (R4).
         self.payer.set(parts.payer);
         // SAFETY: the same (R3).
@@ -218,6 +260,12 @@ impl Record {
         Traits(self.traits.load(Ordering::Relaxed))
     }
 
+    /// The class of a small block.
+    #[inline]
+    pub(super) fn class(&self) -> usize {
+        self.class.load(Ordering::Relaxed).into()
+    }
+
     /// Lets nobody write to the bytes who comes by the store from now on.
     pub(crate) fn make_read_only(&self) {
         self.traits.fetch_or(Traits::READ_ONLY.0, Ordering::Relaxed);
@@ -231,7 +279,11 @@ impl Record {
 
     #[inline]
     pub(crate) fn max_byte_length(&self) -> usize {
-        self.max_byte_length.load(Ordering::Relaxed)
+        if self.traits().has(Traits::RESIZABLE) {
+            self.max_byte_length.load(Ordering::Relaxed)
+        } else {
+            self.byte_length.load(Ordering::Relaxed)
+        }
     }
 
     pub(super) fn set_byte_length(&self, bytes: usize) {
@@ -296,7 +348,8 @@ impl Record {
     /// Notes that the store is externalized, `at` so many nanoseconds.
     pub(crate) fn note_externalized(&self, by: &'static Location<'static>, at: u64) {
         self.externalized_at.store(at, Ordering::Relaxed);
-        self.externalized_by.store(as_pointer(by), Ordering::Release);
+        self.externalized_by.store(as_pointer(by), Ordering::Relaxed);
+        self.traits.fetch_or(Traits::EXTERNALIZED.0, Ordering::Release);
     }
 
     /// What the record says, if a store uses it.
@@ -308,13 +361,15 @@ impl Record {
             }
             let refs = self.refs.load(Ordering::Relaxed);
             let born = self.born.load(Ordering::Relaxed);
-            let by = self.externalized_by.load(Ordering::Acquire);
+            // In order before the place, which may be of another life of the record.
+            let traits = Traits(self.traits.load(Ordering::Acquire));
+            let by = self.externalized_by.load(Ordering::Relaxed);
+            let claim = self.claim.load(Ordering::Relaxed);
             let at = self.externalized_at.load(Ordering::Relaxed);
             let reading = (
                 self.data.load(Ordering::Relaxed),
                 self.byte_length.load(Ordering::Relaxed),
                 self.max_byte_length.load(Ordering::Relaxed),
-                self.traits(),
             );
             fence(Ordering::Acquire);
             if self.id.load(Ordering::Relaxed) != id {
@@ -322,13 +377,16 @@ impl Record {
             }
             // SAFETY: nothing but references to locations, which are for ever, is stored there, or null.
             let (born, by) = unsafe { (born.as_ref(), by.as_ref()) };
-            let (data, byte_length, max_byte_length, traits) = reading;
+            let (data, byte_length, max_byte_length) = reading;
+            let max_byte_length = if traits.has(Traits::RESIZABLE) { max_byte_length } else { byte_length };
+            let by = by.filter(|_| traits.has(Traits::EXTERNALIZED));
             return Some(Reading {
                 id,
                 address: data.addr(),
                 byte_length,
                 max_byte_length,
                 traits,
+                claim,
                 holders: refs as u32,
                 buffers: (refs >> 32) as u32,
                 born: born?,

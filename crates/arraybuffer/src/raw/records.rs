@@ -1,55 +1,35 @@
 //! The table of all records, and what each thread keeps at hand: vacant records, ids and small blocks.
 //!
-//! The table is a slot map of slabs of records. A thread takes the vacant records of a slab from it at once, so that a store
-//! that is made and released costs no lock; and as records stay in the table whoever uses them, the table always knows every
-//! store. Which records of a slab are vacant is a bit for each, so that they are handed out in the order of their addresses.
+//! The table has the records in slabs. A thread takes the vacant records of a slab from it at once, so that a store that is
+//! made and released costs no lock; and as records stay in the table whoever uses them, the table always knows every store.
+//! Which records of a slab are vacant is a bit for each, so that they are handed out in the order of their addresses.
+//!
+//! Slabs are never removed. So nothing of a container with keys and versions is needed, and one that grows without the
+//! chance of an error would not do: where there is no memory, making a store gives an error. Returning a record allocates
+//! nothing.
 
 use super::classes::COUNT;
+use super::directory::{self, SLAB};
 use super::pool::Magazine;
 use super::record::Record;
-use parking_lot::Mutex;
-use slotmap::SlotMap;
+use super::shelf::Shelf;
+use super::wrapped::Ranges;
+use crate::sync::{AtomicU64, Mutex, thread_local};
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::ops::Range;
-use std::sync::LazyLock;
-use std::sync::atomic::{AtomicU64, Ordering};
-
-/// Records that are made at once: as many as a word has bits.
-const SLAB: usize = 64;
-
-slotmap::new_key_type! {
-    struct SlabKey;
-}
-
-/// Records side by side.
-struct Slab {
-    records: &'static [Record; SLAB],
-    /// A bit for each that no thread has at hand, and no store uses.
-    vacant: u64,
-}
+use std::sync::atomic::Ordering;
 
 /// See the file's header.
-#[derive(Default)]
 pub(crate) struct Table {
-    slabs: SlotMap<SlabKey, Slab>,
-    /// By the numbers of their records, divided by [`SLAB`].
-    keys: Vec<SlabKey>,
-    /// Those with vacant records.
-    roomy: Vec<SlabKey>,
-    /// Raw pointers that were wrapped: where each range begins, how long it is, and whose it is.
-    pub(crate) wrapped: BTreeMap<usize, Wrapped>,
+    /// Of each slab, by number: a bit for each record that no thread has at hand, and no store uses.
+    vacant: Vec<u64>,
+    /// Slabs with vacant records. There is room for the numbers of all.
+    roomy: Vec<u32>,
+    /// Raw pointers that were wrapped.
+    pub(crate) wrapped: Ranges,
 }
 
-/// A raw pointer that was wrapped.
-#[derive(Copy, Clone)]
-pub(crate) struct Wrapped {
-    pub(crate) bytes: usize,
-    pub(crate) id: u64,
-    pub(crate) born: &'static std::panic::Location<'static>,
-}
-
-static TABLE: LazyLock<Mutex<Table>> = LazyLock::new(Mutex::default);
+static TABLE: Mutex<Table> = Mutex::new(Table { vacant: Vec::new(), roomy: Vec::new(), wrapped: Ranges::new() });
 
 /// Runs `look` with the table, which nothing changes meanwhile. Records in it may change.
 pub(crate) fn with_table<R>(look: impl FnOnce(&mut Table) -> R) -> R {
@@ -59,100 +39,119 @@ pub(crate) fn with_table<R>(look: impl FnOnce(&mut Table) -> R) -> R {
 impl Table {
     /// All records, vacant ones among them.
     pub(crate) fn records(&self) -> impl Iterator<Item = &'static Record> {
-        self.slabs.values().flat_map(|slab| slab.records.iter())
+        (0..self.vacant.len() as u32).flat_map(directory::slab)
     }
 
-    /// Takes all vacant records of a slab, the one with the lowest address last.
-    fn take(&mut self, into: &mut Vec<&'static Record>) {
-        let key = self.roomy.pop().unwrap_or_else(|| self.add_slab());
-        let slab = &mut self.slabs[key];
-        let vacant = std::mem::take(&mut slab.vacant);
-        into.extend(
-            slab.records.iter().enumerate().rev().filter(|(at, _)| vacant >> at & 1 == 1).map(|(_, record)| record),
-        );
+    /// Takes all vacant records of a slab: its number, and a bit for each. `None` if there is no memory.
+    fn take(&mut self) -> Option<(u32, u64)> {
+        let slab = match self.roomy.pop() {
+            Some(slab) => slab,
+            None => self.add_slab()?,
+        };
+        Some((slab, std::mem::take(&mut self.vacant[slab as usize])))
     }
 
-    fn add_slab(&mut self) -> SlabKey {
-        let first = u32::try_from(self.keys.len() * SLAB).expect("2^32 stores at once are more than memory holds");
-        let records = Box::leak(Box::new(std::array::from_fn(|at| Record::vacant(first + at as u32))));
-        let key = self.slabs.insert(Slab { records, vacant: u64::MAX });
-        self.keys.push(key);
-        key
+    fn add_slab(&mut self) -> Option<u32> {
+        self.vacant.try_reserve(1).ok()?;
+        let slabs = self.vacant.len() + 1;
+        self.roomy.try_reserve(slabs.max(self.vacant.capacity()) - self.roomy.len()).ok()?;
+        let number = u32::try_from(slabs - 1).ok()?;
+        directory::add(number)?;
+        tumulus_heap::ask_for_external_roots(crate::registry::external_roots);
+        self.vacant.push(u64::MAX);
+        Some(number)
     }
 
-    /// Takes records back that are vacant.
-    fn put(&mut self, records: impl Iterator<Item = &'static Record>) {
-        for record in records {
-            let number = record.number as usize;
-            let key = self.keys[number / SLAB];
-            let vacant = &mut self.slabs[key].vacant;
-            if *vacant == 0 {
-                self.roomy.push(key);
-            }
-            *vacant |= 1 << (number % SLAB);
+    /// Takes records of a slab back that are vacant.
+    fn put(&mut self, slab: u32, bits: u64) {
+        let vacant = &mut self.vacant[slab as usize];
+        debug_assert_eq!(*vacant & bits, 0, "a record was returned twice");
+        if *vacant == 0 {
+            debug_assert!(self.roomy.len() < self.roomy.capacity());
+            self.roomy.push(slab);
         }
+        *vacant |= bits;
     }
 }
 
 /// What a thread has at hand.
 pub(super) struct Local {
-    vacant: Vec<&'static Record>,
+    /// Vacant records, by slab.
+    vacant: Shelf<u32, 16>,
+    /// The slab on top.
+    slab: &'static [Record],
     ids: Range<u64>,
     pub(super) magazines: [Magazine; COUNT],
 }
 
 impl Local {
     const fn new() -> Local {
-        Local { vacant: Vec::new(), ids: 0..0, magazines: [const { Magazine::new() }; COUNT] }
+        Local { vacant: Shelf::new(u32::MAX), slab: &[], ids: 0..0, magazines: [const { Magazine::new() }; COUNT] }
     }
 
-    /// A vacant record and a new id.
+    /// A vacant record and a new id; `None` if there is no memory for more records.
     #[inline]
-    pub(super) fn record(&mut self) -> (&'static Record, u64) {
-        if self.vacant.is_empty() || self.ids.is_empty() {
-            self.fetch();
+    pub(super) fn record(&mut self) -> Option<(&'static Record, u64)> {
+        if self.vacant.top().1 == 0 || self.ids.is_empty() {
+            self.fetch()?;
         }
-        let record = self.vacant.pop().expect("fetched if there were none");
+        let record = &self.slab[self.vacant.take() as usize];
         let id = self.ids.start;
         self.ids.start += 1;
-        (record, id)
+        Some((record, id))
     }
 
     #[cold]
     #[inline(never)]
-    fn fetch(&mut self) {
+    fn fetch(&mut self) -> Option<()> {
         static NEXT_ID: AtomicU64 = AtomicU64::new(1);
-        if self.vacant.is_empty() {
-            TABLE.lock().take(&mut self.vacant);
+        if self.vacant.top().1 == 0 {
+            if !self.vacant.uncover() {
+                let (slab, bits) = TABLE.lock().take()?;
+                self.vacant.push(slab, bits);
+            }
+            self.slab = directory::slab(self.vacant.top().0);
         }
         if self.ids.is_empty() {
             let first = NEXT_ID.fetch_add(SLAB as u64, Ordering::Relaxed);
             self.ids = first..first + SLAB as u64;
         }
+        Some(())
     }
 
     /// Takes back a record whose store has ended.
     #[inline]
     pub(super) fn recycle(&mut self, record: &'static Record) {
-        if self.vacant.len() >= 4 * SLAB {
-            self.send_records();
+        let (slab, bit) = (record.number / SLAB as u32, record.number % SLAB as u32);
+        if self.vacant.top().0 == slab {
+            self.vacant.add(bit);
+        } else {
+            self.recycle_elsewhere(slab, bit);
         }
-        self.vacant.push(record);
+    }
+
+    #[inline(never)]
+    fn recycle_elsewhere(&mut self, slab: u32, bit: u32) {
+        if self.vacant.is_full() {
+            self.return_records();
+        }
+        self.vacant.push(slab, 1 << bit);
+        self.slab = directory::slab(slab);
     }
 
     #[cold]
     #[inline(never)]
-    fn send_records(&mut self) {
-        // The oldest go; what was used last is in the cache.
-        TABLE.lock().put(self.vacant.drain(..3 * SLAB));
+    fn return_records(&mut self) {
+        let mut table = TABLE.lock();
+        for (slab, bits) in self.vacant.drain() {
+            table.put(slab, bits);
+        }
     }
 }
 
 impl Drop for Local {
     fn drop(&mut self) {
-        if !self.vacant.is_empty() {
-            TABLE.lock().put(self.vacant.drain(..));
-        }
+        self.return_records();
         for (class, magazine) in self.magazines.iter_mut().enumerate() {
             magazine.empty(class);
         }

@@ -16,10 +16,10 @@
 //! Invariant **W1**: for the life of the borrow, `data` leads to `max` bytes, aligned to 4, which everybody touches in this
 //! way; of these the first `len` can be used.
 
-use parking_lot::{Mutex, MutexGuard};
+use crate::sync::{Mutex, MutexGuard};
 use std::marker::PhantomData;
 use std::ptr::NonNull;
-use std::sync::atomic::{AtomicU8, AtomicU16, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicU8, AtomicU16, AtomicU32, Ordering};
 
 /// The bytes of a shared store.
 #[derive(Copy, Clone, Debug)]
@@ -97,6 +97,12 @@ impl<'s> Words<'s> {
     pub(super) unsafe fn new(data: NonNull<u8>, len: usize, max: usize) -> Words<'s> {
         debug_assert!(data.addr().get().is_multiple_of(4) && len <= max);
         Words { data, len, tail: max & !3, halves: max & !1, store: PhantomData }
+    }
+
+    /// How many bytes can be used.
+    #[inline]
+    pub(crate) fn len(self) -> usize {
+        self.len
     }
 
     #[inline]
@@ -275,6 +281,14 @@ fn array<const N: usize>(bytes: &[u8]) -> [u8; N] {
     let mut array = [0; N];
     array.copy_from_slice(&bytes[..N]);
     array
+}
+
+/// A word as one of signed numbers.
+#[inline]
+pub(crate) fn signed(word: &AtomicU32) -> &AtomicI32 {
+    // SAFETY: they have the same size and alignment, and all bits mean something to either. Accesses of the one are atomic
+    // accesses of the same width as those of the other.
+    unsafe { AtomicI32::from_ptr(word.as_ptr().cast()) }
 }
 
 /// The lock for elements that are more than one word.

@@ -212,7 +212,7 @@ fn first<const N: usize>(bytes: [u8; 8]) -> [u8; N] {
 
 /// `ToUint32`, whose lowest bits are those of the narrower conversions as well.
 #[inline]
-fn to_uint32(number: f64) -> u32 {
+pub(crate) fn to_uint32(number: f64) -> u32 {
     // Exact for what a 64-bit integer holds.
     let near = number as i64;
     if near != i64::MAX && near != i64::MIN {

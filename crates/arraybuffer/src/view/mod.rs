@@ -23,6 +23,7 @@ mod witness;
 pub(crate) use array::Extent;
 pub use array::TypedArray;
 pub use data::{DataView, Endian};
+pub(crate) use kind::to_uint32;
 pub use kind::{Element, ElementKind, Native};
 pub use text::{Alphabet, LastChunk, Padding, Progress};
 pub use witness::{Cursor, Witness};

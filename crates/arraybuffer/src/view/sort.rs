@@ -4,7 +4,7 @@ use super::array::{Extent, load, store};
 use super::kind::{Element, ElementKind, Native};
 use super::witness::Witness;
 use crate::error::Error;
-use crate::raw;
+use crate::{raw, scratch};
 use std::cmp::Ordering;
 use tumulus_heap::Heap;
 
@@ -13,7 +13,8 @@ impl Witness {
     ///
     /// # Errors
     ///
-    /// [`Error::Detached`], [`Error::OutOfBounds`].
+    /// [`Error::Detached`], [`Error::OutOfBounds`], [`Error::Immutable`]; [`Error::OutOfMemory`], as what is shared, and floats,
+    /// are sorted in memory of their own.
     ///
     /// ```
     /// # use tumulus_arraybuffer::{ElementKind, TypedArray};
@@ -38,8 +39,10 @@ impl Witness {
             ElementKind::Float16 | ElementKind::Float32 | ElementKind::Float64 => false,
         };
         if !is_sorted {
-            let mut elements: Vec<Element> = (0..extent.length).map(|index| load(heap, &extent, index)).collect();
-            elements.sort_by(Element::order);
+            let mut elements = scratch::list(self.operation, extent.length)?;
+            elements.extend((0..extent.length).map(|index| load(heap, &extent, index)));
+            // Elements that are equal in this order are the same, but for the bits of NaNs.
+            elements.sort_unstable_by(Element::order);
             write_back(heap, &extent, &elements);
         }
         Ok(())
@@ -53,7 +56,7 @@ impl Witness {
     ///
     /// # Errors
     ///
-    /// The first error of `compare`. The array is as it was then, but for what `compare` has done to it.
+    /// Those of [`sort`](Witness::sort), or the first error of `compare`. The array is as it was then, but for what `compare` has done to it.
     ///
     /// # Panics
     ///
@@ -76,8 +79,10 @@ impl Witness {
     ) -> Result<(), E> {
         let extent = self.again_to_write(heap)?;
         let length = extent.length.min(self.length);
-        let elements: Vec<Element> = (0..length).map(|index| load(heap, &extent, index)).collect();
-        let sorted = merge_sort(elements, &mut |a, b| compare(heap, a, b))?;
+        let mut elements = scratch::list(self.operation, length)?;
+        elements.extend((0..length).map(|index| load(heap, &extent, index)));
+        let spare = scratch::list(self.operation, length)?;
+        let sorted = merge_sort(elements, spare, &mut |a, b| compare(heap, a, b))?;
         // What was written to may be gone, or have become immutable; that is no error any more.
         if let Ok(extent) = self.array.writable_extent(heap, self.operation) {
             write_back(heap, &extent, &sorted);
@@ -105,11 +110,12 @@ fn write_back(heap: &mut Heap, extent: &Extent, elements: &[Element]) {
 /// latter, and cannot be left in the midst.)
 fn merge_sort<E>(
     mut from: Vec<Element>,
+    mut to: Vec<Element>,
     compare: &mut impl FnMut(Element, Element) -> Result<Ordering, E>,
 ) -> Result<Vec<Element>, E> {
     let mut width = 1;
     while width < from.len() {
-        let mut to = Vec::with_capacity(from.len());
+        to.clear();
         for pair in from.chunks(2 * width) {
             let (mut left, mut right) = pair.split_at(width.min(pair.len()));
             while let (Some((&first, rest)), Some((&second, others))) = (left.split_first(), right.split_first()) {
@@ -124,7 +130,7 @@ fn merge_sort<E>(
             to.extend_from_slice(left);
             to.extend_from_slice(right);
         }
-        from = to;
+        std::mem::swap(&mut from, &mut to);
         width *= 2;
     }
     Ok(from)
@@ -145,12 +151,13 @@ mod tests {
             };
             let mut expected = elements.clone();
             expected.sort_by(|&a, &b| tens(a).total_cmp(&tens(b)));
-            let sorted = merge_sort(elements.clone(), &mut |a, b| Ok::<_, ()>(tens(a).total_cmp(&tens(b)))).unwrap();
+            let sorted =
+                merge_sort(elements.clone(), Vec::new(), &mut |a, b| Ok::<_, ()>(tens(a).total_cmp(&tens(b)))).unwrap();
             assert_eq!(sorted, expected);
-            let nonsense = merge_sort(elements, &mut |_, _| Ok::<_, ()>(Ordering::Greater)).unwrap();
+            let nonsense = merge_sort(elements, Vec::new(), &mut |_, _| Ok::<_, ()>(Ordering::Greater)).unwrap();
             assert_eq!(nonsense.len(), length as usize);
         }
-        let failed = merge_sort(vec![Element::BigInt(0); 2], &mut |_, _| Err("no"));
+        let failed = merge_sort(vec![Element::BigInt(0); 2], Vec::new(), &mut |_, _| Err("no"));
         assert_eq!(failed, Err("no"));
     }
 }

@@ -6,6 +6,7 @@
 use super::array::{Extent, TypedArray};
 use super::kind::ElementKind;
 use crate::error::Error;
+use crate::scratch;
 use tumulus_heap::Heap;
 
 /// Which characters stand for 62 and 63.
@@ -80,7 +81,7 @@ impl TypedArray {
     ///
     /// # Errors
     ///
-    /// [`Error::ViewKind`] if this is no `Uint8Array`; [`Error::Detached`], [`Error::OutOfBounds`].
+    /// [`Error::ViewKind`] if this is no `Uint8Array`; [`Error::Detached`], [`Error::OutOfBounds`], [`Error::OutOfMemory`].
     ///
     /// ```
     /// # use tumulus_arraybuffer::{Alphabet, ElementKind, Padding, TypedArray};
@@ -93,7 +94,7 @@ impl TypedArray {
     /// ```
     pub fn to_base64(self, heap: &Heap, alphabet: Alphabet, padding: Padding) -> Result<String, Error> {
         let bytes = self.copy_of_bytes(heap, "toBase64")?;
-        let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
+        let mut text = scratch::text("toBase64", bytes.len().div_ceil(3) * 4)?;
         for chunk in bytes.chunks(3) {
             let bits = chunk.iter().fold(0_u32, |bits, &byte| bits << 8 | u32::from(byte)) << (8 * (3 - chunk.len()));
             for digit in 0..=chunk.len() {
@@ -123,7 +124,9 @@ impl TypedArray {
     pub fn to_hex(self, heap: &Heap) -> Result<String, Error> {
         let bytes = self.copy_of_bytes(heap, "toHex")?;
         let digit = |value: u8| char::from_digit(value.into(), 16).unwrap_or('0');
-        Ok(bytes.iter().flat_map(|&byte| [digit(byte >> 4), digit(byte & 15)]).collect())
+        let mut text = scratch::text("toHex", bytes.len() * 2)?;
+        text.extend(bytes.iter().flat_map(|&byte| [digit(byte >> 4), digit(byte & 15)]));
+        Ok(text)
     }
 
     /// Writes the bytes of base64 text to the beginning of the array, as many as fit.
@@ -131,7 +134,7 @@ impl TypedArray {
     /// # Errors
     ///
     /// [`Error::ViewKind`] if this is no `Uint8Array`; [`Error::Detached`], [`Error::OutOfBounds`], [`Error::Immutable`];
-    /// [`Error::Syntax`], when what comes before it is written.
+    /// [`Error::OutOfMemory`]; [`Error::Syntax`], when what comes before it is written.
     ///
     /// ```
     /// # use tumulus_arraybuffer::{Alphabet, ElementKind, LastChunk, Progress, TypedArray};
@@ -150,7 +153,8 @@ impl TypedArray {
         last_chunk: LastChunk,
     ) -> Result<Progress, Error> {
         let extent = self.bytes_to_write(heap, "setFromBase64")?;
-        let decoded = decode_base64(text, alphabet, last_chunk, extent.length);
+        let decoded =
+            decode_base64(room(text, extent.length, "setFromBase64")?, text, alphabet, last_chunk, extent.length);
         write(heap, &extent, &decoded, "setFromBase64")
     }
 
@@ -170,7 +174,7 @@ impl TypedArray {
     /// ```
     pub fn set_from_hex(self, heap: &mut Heap, text: &str) -> Result<Progress, Error> {
         let extent = self.bytes_to_write(heap, "setFromHex")?;
-        let decoded = decode_hex(text, extent.length);
+        let decoded = decode_hex(room(text, extent.length, "setFromHex")?, text, extent.length);
         write(heap, &extent, &decoded, "setFromHex")
     }
 
@@ -194,7 +198,7 @@ impl TypedArray {
         alphabet: Alphabet,
         last_chunk: LastChunk,
     ) -> Result<TypedArray, Error> {
-        let decoded = decode_base64(text, alphabet, last_chunk, usize::MAX);
+        let decoded = decode_base64(room(text, usize::MAX, "fromBase64")?, text, alphabet, last_chunk, usize::MAX);
         TypedArray::from_decoded(heap, &decoded, "fromBase64")
     }
 
@@ -213,7 +217,7 @@ impl TypedArray {
     /// ```
     #[track_caller]
     pub fn from_hex(heap: &mut Heap, text: &str) -> Result<TypedArray, Error> {
-        let decoded = decode_hex(text, usize::MAX);
+        let decoded = decode_hex(room(text, usize::MAX, "fromHex")?, text, usize::MAX);
         TypedArray::from_decoded(heap, &decoded, "fromHex")
     }
 
@@ -243,7 +247,8 @@ impl TypedArray {
     fn copy_of_bytes(self, heap: &Heap, operation: &'static str) -> Result<Vec<u8>, Error> {
         self.check_kind(heap, operation)?;
         let extent = self.valid_extent(heap, operation)?;
-        let mut bytes = vec![0; extent.length];
+        let mut bytes = scratch::list(operation, extent.length)?;
+        bytes.resize(extent.length, 0);
         heap[extent.buffer].bytes().copy_to(extent.start, &mut bytes);
         Ok(bytes)
     }
@@ -297,10 +302,15 @@ fn skip_space(text: &[u8], at: usize) -> usize {
     at + text[at..].iter().take_while(|byte| is_space(byte)).count()
 }
 
-/// The language's `FromBase64`. Text is ASCII up to what is wrong, so that bytes are characters.
-fn decode_base64(text: &str, alphabet: Alphabet, last_chunk: LastChunk, most: usize) -> Decoded {
+/// Room for what a text can give, base64 or hexadecimal.
+fn room(text: &str, most: usize, operation: &'static str) -> Result<Vec<u8>, Error> {
+    scratch::list(operation, most.min(text.len().div_ceil(4) * 3))
+}
+
+/// The language's `FromBase64`, into an empty list with room. Text is ASCII up to what is wrong, so that bytes are characters.
+fn decode_base64(bytes: Vec<u8>, text: &str, alphabet: Alphabet, last_chunk: LastChunk, most: usize) -> Decoded {
     let text = text.as_bytes();
-    let mut decoded = Decoded::default();
+    let mut decoded = Decoded { bytes, ..Decoded::default() };
     if most == 0 {
         return decoded;
     }
@@ -374,9 +384,9 @@ fn push_chunk(bytes: &mut Vec<u8>, chunk: u32, digits: usize) {
     bytes.extend_from_slice(&bits.to_be_bytes()[1..digits]);
 }
 
-/// The language's `FromHex`.
-fn decode_hex(text: &str, most: usize) -> Decoded {
-    let mut decoded = Decoded::default();
+/// The language's `FromHex`, into an empty list with room.
+fn decode_hex(bytes: Vec<u8>, text: &str, most: usize) -> Decoded {
+    let mut decoded = Decoded { bytes, ..Decoded::default() };
     // Characters are counted as the language does, in units of UTF-16, of which only ASCII can be right.
     let units = if text.is_ascii() { text.len() } else { text.encode_utf16().count() };
     if !units.is_multiple_of(2) {
@@ -402,7 +412,7 @@ mod tests {
     use super::*;
 
     fn loose(text: &str) -> Result<Vec<u8>, &'static str> {
-        let decoded = decode_base64(text, Alphabet::Base64, LastChunk::Loose, usize::MAX);
+        let decoded = decode_base64(Vec::new(), text, Alphabet::Base64, LastChunk::Loose, usize::MAX);
         decoded.problem.map_or(Ok(decoded.bytes), |(problem, _)| Err(problem))
     }
 
@@ -420,13 +430,13 @@ mod tests {
         for text in ["Z", "=", "Z=", "Zg=", "Zg==Z", "Zm8==", "Zm-_", "Zg!=", "Zm9v="] {
             assert!(loose(text).is_err(), "{text}");
         }
-        let strict = |text| decode_base64(text, Alphabet::Base64, LastChunk::Strict, usize::MAX);
+        let strict = |text| decode_base64(Vec::new(), text, Alphabet::Base64, LastChunk::Strict, usize::MAX);
         assert!(strict("Zg").problem.is_some() && strict("Zh==").problem.is_some() && strict("Zg==").problem.is_none());
     }
 
     #[test]
     fn partial_chunks_are_left_when_asked() {
-        let stop = |text, most| decode_base64(text, Alphabet::Base64, LastChunk::StopBeforePartial, most);
+        let stop = |text, most| decode_base64(Vec::new(), text, Alphabet::Base64, LastChunk::StopBeforePartial, most);
         assert_eq!(stop("Zm9vYg", 10), Decoded { bytes: b"foo".to_vec(), read: 4, problem: None });
         assert_eq!(stop("Zm9vYg=", 10), Decoded { bytes: b"foo".to_vec(), read: 4, problem: None });
         assert_eq!(stop("Zm9vYmFy", 5), Decoded { bytes: b"foo".to_vec(), read: 4, problem: None });
@@ -436,12 +446,12 @@ mod tests {
 
     #[test]
     fn hexadecimal_text() {
-        assert_eq!(decode_hex("00fF", 9), Decoded { bytes: vec![0, 255], read: 4, problem: None });
-        assert_eq!(decode_hex("00fF1", 9).problem, Some(("an odd number of digits", 5)));
-        assert_eq!(decode_hex("00xy", 9).bytes, [0]);
-        assert_eq!(decode_hex("00xy", 1).problem, None);
-        assert!(decode_hex("é0", 9).problem.is_some());
-        assert_eq!(decode_hex("00é", 1).problem, Some(("an odd number of digits", 3)));
-        assert_eq!(decode_hex("00é0", 1), Decoded { bytes: vec![0], read: 2, problem: None });
+        assert_eq!(decode_hex(Vec::new(), "00fF", 9), Decoded { bytes: vec![0, 255], read: 4, problem: None });
+        assert_eq!(decode_hex(Vec::new(), "00fF1", 9).problem, Some(("an odd number of digits", 5)));
+        assert_eq!(decode_hex(Vec::new(), "00xy", 9).bytes, [0]);
+        assert_eq!(decode_hex(Vec::new(), "00xy", 1).problem, None);
+        assert!(decode_hex(Vec::new(), "é0", 9).problem.is_some());
+        assert_eq!(decode_hex(Vec::new(), "00é", 1).problem, Some(("an odd number of digits", 3)));
+        assert_eq!(decode_hex(Vec::new(), "00é0", 1), Decoded { bytes: vec![0], read: 2, problem: None });
     }
 }

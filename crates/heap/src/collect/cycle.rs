@@ -2,10 +2,10 @@
 
 use super::Collector;
 use crate::budget::{BETWEEN_LOOKS, Budget, Meter};
-use crate::events::{Event, Kind, Reason, SliceDone};
+use crate::events::{Event, Kind, Pause, Reason};
 use crate::heap::Heap;
 use crate::raw::{Exactness, Extent, RootTable, Stop};
-use crate::schedule::{Cycle, Schedule, Slice};
+use crate::schedule::{Cycle, Pace, Schedule, Slice};
 use crate::scope::Temporaries;
 use crate::stats::{Clock, Ledger};
 use crate::trace::{Trace, Tracer};
@@ -37,12 +37,12 @@ pub(crate) struct Accounts {
     /// With zeal: how many safepoints are left until a collection is forced, and how many were forced.
     until_forced: u32,
     forced: u32,
-    /// The multiple of the pause budget that the next slice has; `None` when it does all there is.
-    pub(super) hurry: Option<u32>,
-    /// How many bytes are to be allocated between the last slice and the next.
-    pub(super) step: u64,
-    /// The `taken_bytes` of the store by then.
+    /// How the collection goes on.
+    pub(super) pace: Pace,
+    /// The `taken_bytes` of the store at which the next slice should be done.
     pub(super) planned: u64,
+    /// The largest multiple of the pause budget that a slice of it had; `None` for one that did all there was.
+    pub(super) hurry: Option<u32>,
 }
 
 impl Accounts {
@@ -84,7 +84,7 @@ impl Heap {
         if slice.is_none() {
             self.begin_what_is_due();
         }
-        if !self.is_between_cycles() && (slice.is_none() || self.accounts.hurry.is_none()) {
+        if !self.is_between_cycles() && (slice.is_none() || self.accounts.pace == Pace::AtOnce) {
             self.run_slice(Budget::unlimited(), roots);
         }
         self.accounts.until_forced = self.accounts.until_forced.saturating_sub(1);
@@ -172,8 +172,9 @@ impl Heap {
             allocated_when_marked: 0,
         });
         self.schedule.begun(self.fullness());
-        self.accounts.hurry = Some(1);
+        self.accounts.pace = self.pace();
         self.accounts.planned = self.store.taken_bytes();
+        self.accounts.hurry = Some(1);
         self.accounts.clock.begin_cycle();
         let (number, committed) = (self.accounts.collections + 1, self.store.committed_bytes());
         self.listener.tell(|| Event::Began { number, kind: kind(extent), reason, used: used_before, committed });
@@ -228,9 +229,11 @@ impl Heap {
             }
         }
         let swept_bytes = self.store.swept_bytes() - swept_before;
+        self.settle_external();
         self.accounts.last_slice = Slice { work: meter.spent(), swept_bytes };
-        self.end_lap(None);
         self.reschedule();
+        // Last, as a callback may panic.
+        self.end_lap(None);
         self.assert_consistent("after");
         self.store.take_panic()
     }
@@ -257,6 +260,7 @@ impl Heap {
     /// Keeps the accounts of a cycle that is complete.
     fn end_cycle(&mut self) {
         let Some(cycle) = self.accounts.cycle.take() else { return };
+        self.settle_external();
         self.end_lap(Some(&cycle));
         self.note_peak();
         self.accounts.collections += 1;
@@ -301,7 +305,7 @@ impl Heap {
         let Some(extent) = extent else { return };
         self.accounts.ledger.note_slice(extent, lap.took);
         let used = self.store.used_bytes();
-        self.listener.tell_slice(|| SliceDone { kind: kind(extent), lap, used });
+        self.listener.tell_pause(|| Pause::new(kind(extent), lap, used));
     }
 
     /// Gives memory back that has been decided on; true if that is done.

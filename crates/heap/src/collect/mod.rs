@@ -11,6 +11,7 @@ pub(crate) use cycle::Accounts;
 use crate::budget::{Budget, Progress};
 use crate::events::Reason;
 use crate::heap::Heap;
+use crate::observe::Operation;
 use crate::raw::Extent;
 use crate::trace::Trace;
 
@@ -91,7 +92,12 @@ impl Heap {
 
     #[cold]
     #[inline(never)]
-    fn safepoint_slow<R: Trace + ?Sized>(&mut self, roots: &R) {
+    pub(crate) fn safepoint_slow<R: Trace + ?Sized>(&mut self, roots: &R) {
+        self.observed(Operation::Safepoint, roots, |heap| heap.safepoint_work(roots));
+    }
+
+    /// Does what is due.
+    fn safepoint_work<R: Trace + ?Sized>(&mut self, roots: &R) {
         self.forget_abandoned();
         if self.schedule.collector == Collector::None {
             self.reschedule();
@@ -132,6 +138,11 @@ impl Heap {
     /// }
     /// ```
     pub fn step<R: Trace + ?Sized>(&mut self, roots: &R, budget: Budget) -> Progress {
+        self.observed(Operation::Step(budget), roots, |heap| heap.idle_work(roots, budget))
+    }
+
+    /// Does up to `budget` of what there is to do.
+    fn idle_work<R: Trace + ?Sized>(&mut self, roots: &R, budget: Budget) -> Progress {
         if self.schedule.collector == Collector::None {
             return Progress::Done;
         }
@@ -164,11 +175,13 @@ impl Heap {
     /// assert!(!heap.contains(garbage));
     /// ```
     pub fn start_major(&mut self) {
-        self.forget_abandoned();
-        if !self.note_asked() {
-            self.schedule.major_wanted = self.schedule.collector == Collector::MarkSweep;
-        }
-        self.due_at_once();
+        self.observed(Operation::StartMajor, &(), |heap| {
+            heap.forget_abandoned();
+            if !heap.note_asked() {
+                heap.schedule.major_wanted = heap.schedule.collector == Collector::MarkSweep;
+            }
+            heap.due_at_once();
+        });
     }
 
     /// Collects the whole heap: everything that cannot be reached from `roots`, a [`Root`](crate::Root) or an open scope
@@ -195,7 +208,7 @@ impl Heap {
     /// assert_eq!(Rc::strong_count(&shared), 1);
     /// ```
     pub fn collect<R: Trace + ?Sized>(&mut self, roots: &R) {
-        self.collect_at_once(Extent::Full, Reason::Asked, roots);
+        self.observed(Operation::Collect, roots, |heap| heap.collect_at_once(Extent::Full, Reason::Asked, roots));
     }
 
     /// Collects what is young: everything that was allocated since the last collection and cannot be reached is dead, and
@@ -232,6 +245,6 @@ impl Heap {
     /// assert!(!heap.contains(soon_garbage));
     /// ```
     pub fn collect_minor<R: Trace + ?Sized>(&mut self, roots: &R) {
-        self.collect_at_once(Extent::Young, Reason::Asked, roots);
+        self.observed(Operation::CollectMinor, roots, |heap| heap.collect_at_once(Extent::Young, Reason::Asked, roots));
     }
 }

@@ -4,15 +4,12 @@
 //! with.
 
 use super::Collector;
-use super::cycle::{Accounts, kind};
+use super::cycle::kind;
 use crate::budget::Budget;
 use crate::events::{Event, Reason};
 use crate::heap::Heap;
 use crate::raw::{Extent, PAGE_BYTES};
-use crate::schedule::{Fullness, Pace, Stage};
-
-/// A slice whose safepoint comes late, as there are few, is so many times larger, at most.
-const LATEST: u64 = 4;
+use crate::schedule::{Fullness, MOST_MISSING, Pace, Stage};
 
 impl Heap {
     /// The collection that should begin now, if there is none.
@@ -30,21 +27,34 @@ impl Heap {
 
     /// The budget of the slice that is due.
     pub(super) fn next_budget(&mut self) -> Budget {
-        let Accounts { planned, step, .. } = self.accounts;
-        // A page is taken as a whole, which is no delay.
-        let late = self.store.taken_bytes().saturating_sub(planned).saturating_sub(PAGE_BYTES as u64);
-        let missed = (late / step.max(1)).min(LATEST - 1);
-        if missed > 0 {
-            // What was planned was for a smaller heap.
-            self.reschedule();
+        if let (Pace::Step(bytes), Some(_)) = (self.accounts.pace, &self.accounts.cycle) {
+            let late = self.store.taken_bytes().saturating_sub(self.accounts.planned);
+            if late >= bytes {
+                // What was planned was for a smaller heap.
+                self.accounts.pace = self.pace();
+            }
+            let times = self.accounts.pace.times(late);
+            // The slice counts for as many.
+            self.accounts.planned += bytes * u64::from(times.unwrap_or(1) - 1);
+            self.tell_hurry(times);
+            return times.map_or(Budget::unlimited(), |times| self.schedule.pause.times(times));
         }
-        let Some(times) = self.accounts.hurry else { return Budget::unlimited() };
-        self.schedule.pause.times(times.saturating_mul(1 + missed as u32))
+        self.schedule.pause
     }
-
     /// Has the next safepoint do what is due.
     pub(super) fn due_at_once(&mut self) {
         self.pressure.due = self.pressure.due.min(self.store.taken_bytes());
+    }
+
+    /// How the collection that is under way should go on.
+    pub(super) fn pace(&self) -> Pace {
+        let Some(cycle) = &self.accounts.cycle else { return Pace::default() };
+        let stage = match (self.store.is_marking(), self.store.is_pruning()) {
+            (true, _) => Stage::Marking,
+            (false, true) => Stage::Pruning,
+            (false, false) => Stage::Sweeping,
+        };
+        self.schedule.pace(cycle, stage, self.fullness(), self.young_bytes(), self.accounts.last_slice)
     }
 
     /// Sets when the next slice or collection is due, by what is in the heap now.
@@ -53,41 +63,40 @@ impl Heap {
             self.pressure.due = u64::MAX;
             return;
         }
-        let now = self.fullness();
-        let before = self.accounts.hurry;
-        let step = match &self.accounts.cycle {
-            None if self.accounts.releasing.is_some() => 2 * PAGE_BYTES,
-            None => self.schedule.bytes_to_next(now, self.young_bytes()),
-            Some(cycle) => {
-                let stage = match (self.store.is_marking(), self.store.is_pruning()) {
-                    (true, _) => Stage::Marking,
-                    (false, true) => Stage::Pruning,
-                    (false, false) => Stage::Sweeping,
-                };
-                let pace = self.schedule.pace(cycle, stage, now, self.young_bytes(), self.accounts.last_slice);
-                let (step, hurry) = match pace {
-                    Pace::Step { bytes, times } => (bytes, Some(times)),
-                    Pace::AtOnce => (0, None),
-                };
-                self.accounts.hurry = hurry;
-                step
-            }
-        };
-        self.accounts.step = step as u64;
-        self.accounts.planned = self.store.taken_bytes().saturating_add(step as u64);
+        let taken = self.store.taken_bytes();
+        if self.accounts.cycle.is_some() {
+            self.accounts.pace = self.pace();
+            self.accounts.planned = match self.accounts.pace {
+                // What is missing is still to be done; what was done before its time is done.
+                Pace::Step(bytes) => {
+                    self.accounts.planned.clamp(taken.saturating_sub(bytes * MOST_MISSING), taken) + bytes
+                }
+                Pace::AtOnce => taken,
+            };
+        } else {
+            let releases = self.accounts.releasing.is_some();
+            let to_next = if releases {
+                2 * PAGE_BYTES
+            } else {
+                self.schedule.bytes_to_next(self.fullness(), self.young_bytes())
+            };
+            self.accounts.planned = taken.saturating_add(to_next as u64);
+        }
         // One that was asked for goes on at each safepoint, also where the program allocates nothing.
         let asked =
             self.schedule.major_wanted || self.accounts.cycle.is_some_and(|cycle| cycle.reason == Reason::Asked);
         let at_once = self.zeal.forces_collections() || self.pressure.failed || asked;
         self.pressure.due = if at_once { 0 } else { self.accounts.planned };
+    }
 
-        // Last, as the callback may panic.
-        if let Some(cycle) = &self.accounts.cycle
-            && self.accounts.hurry != Some(1)
-            && self.accounts.hurry != before
-        {
-            let (kind, times, bound) = (kind(cycle.extent), self.accounts.hurry, self.schedule.bound());
-            self.listener.tell(|| Event::Hurried { kind, times, used: now.used, bound });
+    /// Tells that a slice is larger than any was in this collection, and than the budget.
+    fn tell_hurry(&mut self, times: Option<u32>) {
+        let largest = self.accounts.hurry;
+        let is_larger = largest.is_some_and(|largest| times.is_none_or(|times| times > largest));
+        if is_larger && let Some(cycle) = &self.accounts.cycle {
+            self.accounts.hurry = times;
+            let (kind, used, bound) = (kind(cycle.extent), self.fullness().used, self.schedule.bound());
+            self.listener.tell(|| Event::Hurried { kind, times, used, bound });
         }
     }
 
@@ -107,6 +116,7 @@ impl Heap {
         Fullness {
             used: self.store.used_bytes().saturating_add(external),
             in_use: self.store.in_use_bytes().saturating_add(external),
+            external,
             limit: self.store.limit,
         }
     }

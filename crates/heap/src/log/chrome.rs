@@ -3,7 +3,7 @@
 //! A slice is a complete event (`"ph":"X"`), as a `MinorGC` or `MajorGC` is that stops V8; the size of the heap after it is an
 //! instant `UpdateCounters`, which DevTools draws as a line. Times are microseconds since the log began.
 
-use crate::events::{Kind, SliceDone};
+use crate::events::{Kind, Pause};
 use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
@@ -18,16 +18,16 @@ pub(super) fn begin(writer: &mut dyn Write) -> io::Result<()> {
     )
 }
 
-pub(super) fn slice(writer: &mut dyn Write, slice: &SliceDone, began: Instant) -> io::Result<()> {
+pub(super) fn pause(writer: &mut dyn Write, pause: &Pause, began: Instant) -> io::Result<()> {
     let pid = std::process::id();
-    let name = match slice.kind {
+    let name = match pause.kind {
         Kind::Minor => "MinorGC",
         Kind::Full => "MajorGC",
     };
     // A slice that was under way when the log began is drawn from there.
-    let start = us(slice.lap.began.saturating_duration_since(began));
-    let took = us(slice.lap.took);
-    let used = slice.used;
+    let start = us(pause.began.saturating_duration_since(began));
+    let took = us(pause.took);
+    let used = pause.used;
     write!(
         writer,
         ",\n{{\"name\":\"{name}\",\"cat\":\"devtools.timeline,v8\",\"ph\":\"X\",\"pid\":{pid},\"tid\":{THREAD},\

@@ -6,7 +6,7 @@
 mod chrome;
 mod lines;
 
-use crate::events::{Event, SliceDone};
+use crate::events::{Event, Pause};
 use crate::heap::Heap;
 use std::fmt;
 use std::io::{self, Write};
@@ -64,14 +64,14 @@ impl Log {
         }
     }
 
-    pub(crate) fn slice(&mut self, slice: &SliceDone) -> io::Result<()> {
+    pub(crate) fn pause(&mut self, pause: &Pause) -> io::Result<()> {
         if self.format != LogFormat::ChromeTrace {
             return Ok(());
         }
         if !std::mem::replace(&mut self.has_begun, true) {
             chrome::begin(&mut self.writer)?;
         }
-        chrome::slice(&mut self.writer, slice, self.began)
+        chrome::pause(&mut self.writer, pause, self.began)
     }
 }
 

@@ -107,7 +107,7 @@ impl Store {
         self.waiting.reset();
         match self.extent {
             Extent::Full => {
-                self.young_stamp = self.stamps.current();
+                self.set_young_stamp();
                 self.phase = Phase::Clearing { next: 1 };
             }
             Extent::Young => self.begin_marking(),
@@ -124,7 +124,7 @@ impl Store {
     pub(crate) fn abandon_marking(&mut self) {
         if self.is_marking() {
             self.phase = Phase::Idle;
-            self.young_stamp = self.stamps.current();
+            self.set_young_stamp();
         }
     }
 
@@ -306,12 +306,13 @@ impl Store {
         self.marks_are_void = false;
         // Before a freed cell can be handed out again (I4).
         self.stamps.advance();
-        self.young_stamp = self.stamps.current();
+        self.set_young_stamp();
         self.publish();
         let (extent, returned) = (self.extent, &mut self.returned_granules);
         self.spaces.each_mut(|space, run| {
-            *returned += u64::from(run.granules());
+            *returned += u64::from(run.granules() + space.hidden.granules());
             *run = Run::default();
+            space.hidden = Run::default();
             space.page = 0;
             space.unswept[0] = std::mem::take(&mut space.young);
             if extent == Extent::Full {

@@ -21,6 +21,7 @@ use std::alloc::{Layout, alloc, dealloc};
 use std::any::TypeId;
 use std::convert::Infallible;
 use std::num::NonZeroU32;
+use std::panic::Location;
 use std::ptr::{self, NonNull};
 
 /// How many pages are swept, at most, to find a free cell for one allocation. A full heap must not be swept in one go.
@@ -29,8 +30,8 @@ const SWEPT_FOR_ONE: u32 = 8;
 /// A cell to put a value into: the next of the run in this slot.
 #[derive(Copy, Clone, Debug)]
 pub(crate) struct Vacancy {
-    slot: usize,
-    index: u32,
+    pub(super) slot: usize,
+    pub(super) index: u32,
 }
 
 impl Store {
@@ -68,13 +69,22 @@ impl Store {
     }
 
     /// Finds a cell for a value of a sized type.
-    pub(crate) fn find_vacancy<T: Trace + 'static>(&mut self) -> Result<Vacancy, AllocErrorKind> {
-        self.vacancy(T::INFO, const { shape_of::<T>() })
+    pub(crate) fn find_vacancy<T: Trace + 'static>(
+        &mut self,
+        host: &'static Location<'static>,
+    ) -> Result<Vacancy, AllocErrorKind> {
+        if !self.is_observed() {
+            return self.vacancy(T::INFO, const { shape_of::<T>() });
+        }
+        self.note_host(Some(host));
+        let vacancy = self.vacancy(T::INFO, const { shape_of::<T>() });
+        self.note_host(None);
+        vacancy
     }
 
     /// The cell that the next object of this type and shape goes into.
     #[inline]
-    fn vacancy(&mut self, info: &'static TypeInfo, shape: Shape) -> Result<Vacancy, AllocErrorKind> {
+    pub(super) fn vacancy(&mut self, info: &'static TypeInfo, shape: Shape) -> Result<Vacancy, AllocErrorKind> {
         if let Some((slot, run)) = self.spaces.expected(info.id(), shape) {
             if run.next != run.end {
                 return Ok(Vacancy { slot, index: run.next });
@@ -119,6 +129,11 @@ impl Store {
         if self.stamps.current() == 0 {
             return Err(AllocErrorKind::Stamps);
         }
+        if self.watch.is_some()
+            && let Some(vacancy) = self.next_hidden(at)
+        {
+            return Ok(vacancy);
+        }
         let slot = self.spaces.slot_mut(at);
         let (used_up, owner) = (std::mem::take(&mut slot.run), slot.space);
         let space = &mut self.spaces.list[owner as usize];
@@ -142,6 +157,10 @@ impl Store {
         self.spaces.slot_mut(at).run = run;
         if self.zeal.poison {
             self.check_poison(at, run);
+        }
+        if self.watch.is_some() {
+            self.hide(at);
+            return Ok(self.next_hidden(at).expect("the page has room"));
         }
         Ok(Vacancy { slot: at, index: run.next })
     }
@@ -200,7 +219,7 @@ impl Store {
     /// As for `fill`; the payload of the cell is a value of the type by the time anything else happens to the store, and
     /// `meta` is what goes with it.
     #[inline(always)]
-    unsafe fn commit(&mut self, vacancy: Vacancy, shape: Shape, meta: u32) -> Handle {
+    pub(super) unsafe fn commit(&mut self, vacancy: Vacancy, shape: Shape, meta: u32) -> Handle {
         let (stamp, cage) = (self.stamps.current(), self.cage);
         debug_assert_ne!(stamp, 0, "a run outlived the stamp it was found under");
         self.spaces.advance(vacancy.slot, vacancy.index + shape.stride());
@@ -336,10 +355,7 @@ impl Store {
             // SAFETY: an outline cell has room for an `Outline` behind its header.
             unsafe { cell.add(HEADER_BYTES).cast().write(Outline { block: block.0, len }) };
             std::mem::forget(block);
-            self.made_block_bytes += layout.size() as u64;
-            let space = usize::from(self.spaces.slot(vacancy.slot).space);
-            self.spaces.list[space].tally.made_block_bytes += layout.size() as u64;
-            self.taken_bytes += layout.size() as u64;
+            self.note_block(vacancy, layout.size() as u64);
             OUTLINE_LEN
         } else {
             let half = Half(cell, self.zeal.poison.then(|| shape.cell_bytes()));
@@ -354,8 +370,16 @@ impl Store {
         Ok(Ok(Gc::new(unsafe { self.commit(vacancy, shape, meta) })))
     }
 
+    /// Counts the block of an outline cell.
+    pub(super) fn note_block(&mut self, vacancy: Vacancy, bytes: u64) {
+        self.made_block_bytes += bytes;
+        let space = usize::from(self.spaces.slot(vacancy.slot).space);
+        self.spaces.list[space].tally.made_block_bytes += bytes;
+        self.taken_bytes += bytes;
+    }
+
     /// Memory for a block.
-    fn block(&mut self, layout: Layout) -> Result<NonNull<u8>, AllocErrorKind> {
+    pub(super) fn block(&mut self, layout: Layout) -> Result<NonNull<u8>, AllocErrorKind> {
         if layout.size() == 0 {
             return Ok(layout.dangling_ptr());
         }
@@ -365,7 +389,7 @@ impl Store {
     }
 
     #[cold]
-    fn check_poison(&self, slot: usize, run: Run) {
+    pub(super) fn check_poison(&self, slot: usize, run: Run) {
         let Space { info, shape, .. } = &self.spaces.list[self.spaces.slot(slot).space as usize];
         for index in (run.next..run.end).step_by(shape.stride() as usize) {
             // SAFETY: a cell of a run is free, and with this zeal every cell that dies is poisoned.

@@ -133,6 +133,7 @@ impl Store {
         }
         for (space, run) in self.spaces.runs() {
             check_run(space, run, report);
+            check_run(space, space.hidden, report);
             for number in self.pages_of(space.roomy) {
                 self.check_links(space, number, report);
             }
@@ -392,6 +393,14 @@ mod seeded {
             self.space_of::<T>(|_, run| run.end += 1);
         }
 
+        pub(crate) fn corrupt_run_start<T: crate::Object>(&mut self, _like: Gc<T>, index: u32) {
+            self.space_of::<T>(|_, run| run.next = index);
+        }
+
+        pub(crate) fn corrupt_lists<T: crate::Object>(&mut self, _like: Gc<T>) {
+            self.space_of::<T>(|space, _| (space.young, space.roomy, space.full) = (0, 0, 0));
+        }
+
         pub(crate) fn corrupt_page_in_use<T: crate::Object>(&mut self, _like: Gc<T>) {
             self.space_of::<T>(|space, _| space.page += 1);
         }
@@ -412,6 +421,10 @@ mod seeded {
     impl Page {
         pub(crate) fn corrupt_next(&mut self, next: u32) {
             self.next = next;
+        }
+
+        pub(crate) fn corrupt_type(&mut self) {
+            self.info = None;
         }
 
         pub(crate) fn corrupt_space(&mut self) {

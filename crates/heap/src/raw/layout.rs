@@ -52,6 +52,15 @@ impl Shape {
         Shape::rounded(layout, true)
     }
 
+    /// Cells of so many granules, if there are such.
+    pub(crate) const fn of_granules(granules: u8) -> Option<Shape> {
+        if granules == 0 || granules as usize > MAX_STRIDE {
+            None
+        } else {
+            Some(Shape { stride: granules, outline: false })
+        }
+    }
+
     const fn rounded(layout: Layout, coarse: bool) -> Shape {
         let align = if layout.align() > GRANULE { layout.align() } else { GRANULE };
         // A size near `isize::MAX` does not overflow a `usize` here, as the offset is a power of two below it; one that

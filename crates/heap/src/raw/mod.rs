@@ -22,6 +22,8 @@
 //! - **I9, memory.** The cage can be read and written over its whole length, and what was never written, or was given
 //!   back, reads as zero (`region.rs`). Only pages without objects are given back.
 //! - **I10, runs.** The free cells of a page on the list of those with room are those that its links lead to (`runs.rs`).
+//! - **I11, replicas.** A cell of a page whose type is one of replicas was written by `Store::put_replica`, in the flavour of
+//!   that type (`replica.rs`).
 
 #![allow(unsafe_code)]
 
@@ -46,8 +48,10 @@ mod recheck;
 mod reclaim;
 mod region;
 mod remember;
+mod replica;
 mod root_table;
 mod runs;
+mod shared;
 mod spaces;
 mod stack;
 mod stamps;
@@ -55,6 +59,7 @@ mod store;
 mod sweep;
 mod upgrade;
 mod waiting;
+mod watch;
 mod worklist;
 
 pub(crate) use cycle::{Extent, Stop};
@@ -68,7 +73,10 @@ pub use object::Object;
 pub(crate) use object::TypeInfo;
 #[cfg(test)]
 pub(crate) use pages::Page;
+pub(crate) use replica::{Form, Unfit};
 pub(crate) use root_table::{RootSlot, RootTable};
+pub(crate) use shared::Shared;
 pub(crate) use stamps::leave_only;
 pub(crate) use store::{NotDisjoint, Store};
 pub(crate) use upgrade::Kept;
+pub(crate) use watch::{Born, Fresh, Policy, Touched};

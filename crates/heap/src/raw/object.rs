@@ -10,6 +10,8 @@ use super::handle::AnyGc;
 use super::layout::{HEADER_BYTES, Shape, payload_offset};
 use super::mark::drain;
 use super::parts::{self, CardState};
+use super::watch::Born;
+use crate::observe::Kind;
 use crate::trace::{Describer, Trace, Tracer};
 use std::alloc::Layout;
 use std::any::{TypeId, type_name};
@@ -341,8 +343,10 @@ fn owned_block(block: NonNull<u8>, layout: Layout) -> Option<Block> {
 
 /// A type of object, erased: what the collector knows of the cells of a page.
 pub struct TypeInfo {
-    id: TypeId,
-    name: fn() -> &'static str,
+    pub(super) id: TypeId,
+    pub(super) name: fn() -> &'static str,
+    /// The name of a type of replicas (`replica.rs`).
+    pub(super) label: Option<&'static str>,
     /// Whether a value may contain handles.
     pub(super) has_edges: bool,
     /// Whether a value has a destructor.
@@ -380,6 +384,7 @@ impl TypeInfo {
         TypeInfo {
             id: TypeId::of::<T>(),
             name: type_name::<T>,
+            label: None,
             has_edges: T::HAS_EDGES,
             needs_drop,
             is_weak: T::IS_WEAK,
@@ -404,9 +409,24 @@ impl TypeInfo {
         self.id
     }
 
+    /// What the collector knows of the type.
+    pub(crate) fn kind(&self) -> Kind {
+        Kind { has_edges: self.has_edges, needs_drop: self.needs_drop, is_weak: self.is_weak }
+    }
+
+    /// Whether an object is a slice that is scanned in parts.
+    pub(crate) fn is_scanned_in_parts(&self, object: &Born) -> bool {
+        self.has_edges && object.value_bytes > 0 && parts::is_long(object.elements as usize)
+    }
+
     /// The type's name, as the compiler writes it.
     pub(crate) fn name(&self) -> &'static str {
-        (self.name)()
+        self.label.unwrap_or_else(self.name)
+    }
+
+    /// Whether its objects are replicas.
+    pub(super) fn is_replica(&self) -> bool {
+        self.label.is_some()
     }
 }
 

@@ -54,7 +54,7 @@ const HUGE_BYTES: usize = 2 << 20;
 
 /// The pages of one stride that are not in use.
 #[derive(Copy, Clone, Debug, Default)]
-struct Idle {
+pub(super) struct Idle {
     /// The first empty page.
     empty: u32,
     /// The first released page.
@@ -80,19 +80,17 @@ pub(crate) struct Pages {
 }
 
 impl Pages {
-    pub(super) fn reserve(count: usize) -> Option<Pages> {
+    /// No pages of any stride that are idle, or `None` where the system has no memory for the lists.
+    pub(super) fn no_idle() -> Option<Box<[Idle]>> {
         let mut idle = Vec::new();
         idle.try_reserve_exact(MAX_STRIDE + 1).ok()?;
         idle.resize(MAX_STRIDE + 1, Idle::default());
-        Some(Pages {
-            table: Table::reserve(count)?,
-            idle: idle.into_boxed_slice(),
-            in_use: 0,
-            empty_count: 0,
-            fewest_empty: 0,
-            end: 0,
-            huge_until: 0,
-        })
+        Some(idle.into_boxed_slice())
+    }
+
+    /// All pages are unknown.
+    pub(super) fn new(table: Table<Page>, idle: Box<[Idle]>) -> Pages {
+        Pages { table, idle, in_use: 0, empty_count: 0, fewest_empty: 0, end: 0, huge_until: 0 }
     }
 
     /// The whole table.

@@ -38,7 +38,12 @@ pub(super) struct Card {
 /// Whether a slice of `len` elements is scanned part by part. It is in a block of its own then, as its elements take at
 /// least a byte each.
 pub(super) const fn has_cards<T: Trace>(len: usize) -> bool {
-    T::HAS_EDGES && size_of::<T>() > 0 && len > LONGEST_WHOLE
+    T::HAS_EDGES && size_of::<T>() > 0 && is_long(len)
+}
+
+/// Whether a slice of `len` elements is long enough for that.
+pub(super) const fn is_long(len: usize) -> bool {
+    len > LONGEST_WHOLE
 }
 
 /// The longest slice without cards. As long as no inline slice is, whatever the size of its elements.

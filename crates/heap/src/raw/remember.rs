@@ -19,6 +19,7 @@ use super::parts::{self, Card, CardState};
 use super::prefetch;
 use super::stack::Stack;
 use super::store::Store;
+use super::watch::Touched;
 use std::ops::Range;
 use std::ptr::NonNull;
 
@@ -53,8 +54,8 @@ impl Remembered {
 
     /// Adds a card, which was not set; false when there is no memory for it.
     #[must_use]
-    fn insert_card<T: Object>(&mut self, card: Card) -> bool {
-        if T::IS_WEAK { self.weak_cards.push(card) } else { self.cards.push(card) }
+    fn insert_card(&mut self, card: Card, is_weak: bool) -> bool {
+        if is_weak { self.weak_cards.push(card) } else { self.cards.push(card) }
     }
 
     /// Takes some cells off the list, and calls `visit` with each. What lives there now may be another object, or nothing.
@@ -159,22 +160,38 @@ impl Store {
     pub(crate) fn before_write_to<T: Object>(&mut self, handle: Handle, len: usize, elements: &Range<usize>) {
         if !parts::has_cards::<T>(len) {
             self.before_write(handle);
-        } else if handle.stamp() != self.young_stamp && !self.is_remembered(handle) && self.is_marked(handle.index()) {
-            for number in parts::touched(elements) {
-                let card = Card { index: handle.index(), number };
-                let was_clear = self.replace_card(card, CardState::Set) == Some(CardState::Clear);
-                if was_clear && !self.remembered.insert_card::<T>(card) {
-                    self.replace_card(card, CardState::Clear);
-                    self.remember(handle);
-                    return;
-                }
+        } else if handle.stamp() != self.young_stamp && !self.is_remembered(handle) {
+            self.remember_elements(handle, elements, T::IS_WEAK);
+        }
+    }
+
+    /// Notes that some elements of a long replica are about to be written to.
+    pub(super) fn before_write_to_elements(&mut self, handle: Handle, elements: &Range<usize>) {
+        if handle.stamp() != self.young_stamp && !self.is_remembered(handle) {
+            self.remember_elements(handle, elements, false);
+        }
+    }
+
+    /// Puts the cards of some elements of a long slice on the list.
+    pub(super) fn remember_elements(&mut self, handle: Handle, elements: &Range<usize>, is_weak: bool) {
+        self.watch_write(handle, Touched::Elements(elements.clone()));
+        if !self.is_marked(handle.index()) {
+            return;
+        }
+        for number in parts::touched(elements) {
+            let card = Card { index: handle.index(), number };
+            let was_clear = self.replace_card(card, CardState::Set) == Some(CardState::Clear);
+            if was_clear && !self.remembered.insert_card(card, is_weak) {
+                self.replace_card(card, CardState::Clear);
+                self.remember(handle);
+                return;
             }
         }
     }
 
     /// Whether the object of a valid handle is on the list.
     #[inline(always)]
-    fn is_remembered(&self, handle: Handle) -> bool {
+    pub(super) fn is_remembered(&self, handle: Handle) -> bool {
         // SAFETY: the index is inside the cage and a border there (I1, I2), and behind the four bytes at a border are four
         // more of the same granule (I9).
         unsafe { cell(self.cage, handle.index()).cast::<u32>().add(1).read() & REMEMBERED != 0 }
@@ -182,9 +199,13 @@ impl Store {
 
     #[cold]
     #[inline(never)]
-    fn remember(&mut self, handle: Handle) {
-        // What is not marked is scanned when it is. When no cycle marks, all that is not young is marked.
-        if self.is_marking() && !self.is_marked(handle.index()) {
+    pub(super) fn remember(&mut self, handle: Handle) {
+        self.watch_write(handle, Touched::Whole);
+        // What is not marked is scanned when it is. When no cycle marks, all that is not young is marked; what is young gets
+        // here when somebody observes what is written to.
+        let may_be_skipped =
+            if self.is_marking() { !self.is_marked(handle.index()) } else { handle.stamp() == self.stamps.current() };
+        if may_be_skipped {
             return;
         }
         debug_assert!(self.holds(handle));

@@ -5,16 +5,19 @@
 //! roots. So the `RefCell` is never found borrowed; that it looks costs a nanosecond for a root that is made and dropped.
 
 use super::handle::{AnyGc, Gc};
+use super::shared::Shared;
 use crate::error::RootError;
 use crate::trace::Tracer;
 use slotmap::{DefaultKey, Key, KeyData, SlotMap};
 use std::cell::RefCell;
 use std::fmt;
 use std::marker::PhantomData;
-use std::rc::Rc;
 
 /// More slots than this a slot map cannot tell apart.
 const MOST_ROOTS: usize = u32::MAX as usize - 2;
+
+/// Bytes of which a new slot map takes a few.
+const FIRST_SLOTS: usize = 2 << 10;
 
 /// The roots of a heap.
 #[derive(Default)]
@@ -23,6 +26,14 @@ pub(crate) struct RootTable {
 }
 
 impl RootTable {
+    /// A table without roots, or `None` where the system has no memory for it.
+    pub(crate) fn new() -> Option<Shared<RootTable>> {
+        // A slot map takes its first slot without asking, and the process would abort if the system refused it. So there is
+        // asked for a hundred times as much before.
+        Vec::<u8>::new().try_reserve_exact(FIRST_SLOTS).ok()?;
+        Shared::new(RootTable::default)
+    }
+
     /// Adds a root, if there is room: see [`RootTable::no_room`].
     #[inline]
     fn insert(&self, handle: AnyGc) -> Option<DefaultKey> {
@@ -68,7 +79,7 @@ impl RootTable {
 /// One root of a table. It is two words, so that it is handed on in registers: a root is often moved right after it was
 /// made, and to read back as one what was written in parts costs a processor more than all the rest.
 pub(crate) struct RootSlot<T: ?Sized> {
-    table: Rc<RootTable>,
+    table: Shared<RootTable>,
     /// **Invariant:** the key, as a number, of a slot of `table` that is this root's alone, and holds a handle to a `T`.
     key: u64,
     object: PhantomData<Gc<T>>,
@@ -77,13 +88,13 @@ pub(crate) struct RootSlot<T: ?Sized> {
 impl<T: ?Sized> RootSlot<T> {
     /// A root for the object of a handle, if the table has room.
     #[inline]
-    pub(crate) fn new(table: &Rc<RootTable>, gc: Gc<T>) -> Option<RootSlot<T>> {
+    pub(crate) fn new(table: &Shared<RootTable>, gc: Gc<T>) -> Option<RootSlot<T>> {
         let key = table.insert(gc.erase())?;
-        Some(RootSlot { table: Rc::clone(table), key: key.data().as_ffi(), object: PhantomData })
+        Some(RootSlot { table: table.clone(), key: key.data().as_ffi(), object: PhantomData })
     }
 
     /// The table that it is in.
-    pub(crate) fn table(&self) -> &Rc<RootTable> {
+    pub(crate) fn table(&self) -> &Shared<RootTable> {
         &self.table
     }
 

@@ -50,6 +50,11 @@ impl Run {
         Run { next: index, end: index + len, link }
     }
 
+    /// Whether nothing is left, here and in the runs behind.
+    pub(super) fn is_used_up(self) -> bool {
+        self.next == self.end && self.link == 0
+    }
+
     /// How many granules are left.
     pub(super) fn granules(self) -> u32 {
         self.end - self.next

@@ -45,6 +45,10 @@ pub(crate) struct Space {
     pub(super) page: u32,
     /// The live bits of that page before anything was allocated in it.
     pub(super) before: [u64; PAGE_WORDS],
+    /// While allocations are observed: what follows the run, and is kept from allocation (`watch.rs`).
+    pub(super) hidden: Run,
+    /// The first hidden cell is a sample.
+    pub(super) sample_next: bool,
     /// Granules of the cells that were handed out on other pages, since the heap was made.
     pub(super) filled_granules: u64,
     /// What a histogram asks for.
@@ -72,6 +76,8 @@ impl Space {
             unswept: [0; 3],
             page: 0,
             before: [0; PAGE_WORDS],
+            hidden: Run::default(),
+            sample_next: false,
             filled_granules: 0,
             tally: Tally::default(),
         }
@@ -93,7 +99,8 @@ impl Space {
     pub(super) fn published_word(&self, run: Run, word: usize) -> u64 {
         let starts = super::bits::starts(self.shape.stride(), word);
         // What lies before the next cell to hand out lives, what lies behind is as it was.
-        let next = if run.next == run.end && run.link == 0 { PAGE_GRANULES } else { run.next % PAGE_GRANULES };
+        let is_used_up = run.is_used_up() && self.hidden.is_used_up();
+        let next = if is_used_up { PAGE_GRANULES } else { run.next % PAGE_GRANULES };
         let lowest = word as u32 * 64;
         let behind = match next.checked_sub(lowest) {
             None => !0,
@@ -200,6 +207,11 @@ impl Spaces {
 
     pub(super) fn slot_mut(&mut self, at: usize) -> &mut Slot {
         &mut self.slots[at]
+    }
+
+    /// The slots that belong to a space.
+    pub(super) fn used_slots(&self) -> Vec<usize> {
+        (0..self.slots.len()).filter(|&at| self.slots[at].used).collect()
     }
 
     /// The runs with their spaces.

@@ -5,6 +5,7 @@
 //! two epochs, and zero is none. When the 2^32 are used up there are no more: the process can go on reading and
 //! collecting, and every further allocation that would need a new stamp is an error.
 
+use crate::error::HeapError;
 use parking_lot::Mutex;
 use std::ops::Range;
 
@@ -23,14 +24,14 @@ pub(crate) struct Stamps {
 }
 
 impl Stamps {
-    /// Takes a first stamp, or says `None` when the process has no more.
-    pub(super) fn new() -> Option<Stamps> {
+    /// Takes a first stamp.
+    pub(super) fn new() -> Result<Stamps, HeapError> {
         // Enough for the doubling blocks of a heap that is alone in its process, which needs no memory for them later.
         let mut blocks = Vec::new();
-        blocks.try_reserve(32).ok()?;
+        blocks.try_reserve(32).map_err(|_| HeapError::Memory)?;
         let mut stamps = Stamps { current: 0, blocks };
         stamps.advance();
-        (stamps.current != 0).then_some(stamps)
+        if stamps.current == 0 { Err(HeapError::Stamps) } else { Ok(stamps) }
     }
 
     /// The stamp for what is allocated now. Zero when none is left.

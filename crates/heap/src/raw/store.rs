@@ -11,13 +11,14 @@ use super::handle::{AnyGc, Gc, Handle};
 use super::layout::{GRANULE, PAGE_BYTES, page_of};
 use super::mark::cell;
 use super::object::{Object, TypeInfo};
-use super::pages::Pages;
+use super::pages::{Page, Pages};
 use super::region::{Region, Table};
 use super::remember::Remembered;
 use super::spaces::Spaces;
 use super::stamps::Stamps;
 use super::sweep::Freed;
 use super::waiting::Waiting;
+use super::watch::Watch;
 use super::worklist::Worklist;
 use crate::error::{HandleError, HandleName, HeapError};
 use crate::external::ExternalBytes;
@@ -76,24 +77,32 @@ pub(crate) struct Store {
     /// What counts against it beside what is committed.
     pub(super) external: ExternalBytes,
     pub(super) zeal: Zeal,
+    /// Somebody observes what is allocated.
+    pub(super) watch: Option<Box<Watch>>,
+    /// The place in the guest's program, by what the host says.
+    pub(crate) guest_place: Option<u64>,
+    /// Types that were made for objects of another program.
+    pub(super) replica_types: Vec<&'static TypeInfo>,
     pub(super) region: Region,
 }
 
 impl Store {
     /// A store with nothing in it.
     pub(crate) fn new(limit: usize, external: ExternalBytes, zeal: Zeal) -> Result<Store, HeapError> {
-        let stamps = Stamps::new().ok_or(HeapError::Stamps)?;
+        let stamps = Stamps::new()?;
         let young_stamp = stamps.current();
-        let (region, bits, pages, waiting, spaces) = reserve()?;
+        let spaces = Spaces::new().ok_or(HeapError::Memory)?;
+        let idle = Pages::no_idle().ok_or(HeapError::Memory)?;
+        let Ranges { region, bits, pages, heads } = reserve()?;
         Ok(Store {
             cage: region.start(),
             spaces,
             stamps,
             bits,
-            pages,
+            pages: Pages::new(pages, idle),
             work: Worklist::new(),
             remembered: Remembered::new(),
-            waiting,
+            waiting: Waiting::new(heads),
             young_stamp,
             made_block_bytes: 0,
             taken_bytes: 0,
@@ -106,6 +115,9 @@ impl Store {
             limit,
             external,
             zeal,
+            watch: None,
+            guest_place: None,
+            replica_types: Vec::new(),
             region,
         })
     }
@@ -140,7 +152,8 @@ impl Store {
 
     /// Bytes of the cells and blocks that were filled since the store was made.
     pub(crate) fn allocated_bytes(&self) -> u64 {
-        let unfilled: u64 = self.spaces.runs().map(|(_, run)| u64::from(run.granules())).sum();
+        let unfilled: u64 =
+            self.spaces.runs().map(|(space, run)| u64::from(run.granules() + space.hidden.granules())).sum();
         self.taken_bytes - (self.returned_granules + unfilled) * GRANULE as u64
     }
 
@@ -187,36 +200,43 @@ impl Store {
     }
 }
 
-/// A cage and the tables for it.
-type Parts = (Region, Table<Bits>, Pages, Waiting, Spaces);
+/// The ranges of addresses of a heap: a cage, and the tables that grow with it.
+struct Ranges {
+    region: Region,
+    bits: Table<Bits>,
+    pages: Table<Page>,
+    heads: Table<u32>,
+}
+
+impl Ranges {
+    /// Those for a cage of so many bytes, if the system grants them.
+    fn reserve(bytes: usize) -> Option<Ranges> {
+        Some(Ranges {
+            region: Region::reserve(bytes)?,
+            bits: Table::reserve(bytes / GRANULE / 64)?,
+            pages: Table::reserve(bytes / PAGE_BYTES)?,
+            heads: Waiting::reserve_heads(bytes / GRANULE)?,
+        })
+    }
+}
 
 /// Reserves a cage of the size that all have, or of the largest that the system grants if this is the first.
-fn reserve() -> Result<Parts, HeapError> {
+fn reserve() -> Result<Ranges, HeapError> {
     let mut cage_bytes = CAGE_BYTES.lock();
     if *cage_bytes != 0 {
-        return reserve_of(*cage_bytes).ok_or(HeapError::AddressSpace { bytes: *cage_bytes });
+        return Ranges::reserve(*cage_bytes).ok_or(HeapError::AddressSpace { bytes: *cage_bytes });
     }
     let mut bytes = LARGEST_CAGE;
     while bytes >= SMALLEST_CAGE {
-        if reserve_of(bytes).is_some() {
+        if Ranges::reserve(bytes).is_some() {
             let granted = if bytes == LARGEST_CAGE { bytes } else { (bytes / SHARE).max(SMALLEST_CAGE) };
-            let parts = reserve_of(granted).ok_or(HeapError::AddressSpace { bytes: granted })?;
+            let ranges = Ranges::reserve(granted).ok_or(HeapError::AddressSpace { bytes: granted })?;
             *cage_bytes = granted;
-            return Ok(parts);
+            return Ok(ranges);
         }
         bytes /= 2;
     }
     Err(HeapError::AddressSpace { bytes: SMALLEST_CAGE })
-}
-
-fn reserve_of(bytes: usize) -> Option<Parts> {
-    Some((
-        Region::reserve(bytes)?,
-        Table::reserve(bytes / GRANULE / 64)?,
-        Pages::reserve(bytes / PAGE_BYTES)?,
-        Waiting::reserve(bytes / GRANULE)?,
-        Spaces::new()?,
-    ))
 }
 
 /// Access through handles.

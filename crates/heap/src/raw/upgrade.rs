@@ -6,6 +6,7 @@ use super::handle::Handle;
 use super::layout::page_of;
 use super::pages::EDGES;
 use super::store::Store;
+use super::watch::Touched;
 
 /// Whether an object that has been handed out anew lives through the cycle.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
@@ -23,6 +24,7 @@ impl Store {
             Phase::Idle | Phase::Sweeping(_) => Kept::Yes,
             Phase::Clearing { .. } => Kept::NotYet,
             Phase::Marking(_) => {
+                self.watch_write(handle, Touched::Kept);
                 self.mark_between_slices(handle.index());
                 Kept::Yes
             }

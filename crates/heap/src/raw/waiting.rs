@@ -78,10 +78,15 @@ pub(crate) struct Waiting {
 }
 
 impl Waiting {
-    /// Nothing waits, in a cage of so many granules.
-    pub(super) fn reserve(granules: usize) -> Option<Waiting> {
-        Some(Waiting {
-            heads: Table::reserve(granules / GRANULES_PER_HEAD as usize)?,
+    /// The heads for a cage of so many granules, if the system grants the addresses.
+    pub(super) fn reserve_heads(granules: usize) -> Option<Table<u32>> {
+        Table::reserve(granules / GRANULES_PER_HEAD as usize)
+    }
+
+    /// Nothing waits.
+    pub(super) fn new(heads: Table<u32>) -> Waiting {
+        Waiting {
+            heads,
             chunks: Vec::new(),
             len: 0,
             first: 1,
@@ -92,7 +97,7 @@ impl Waiting {
             incomplete: false,
             progress: false,
             limit: usize::MAX,
-        })
+        }
     }
 
     /// Forgets everything. The memory is kept for the next cycle.
@@ -271,7 +276,7 @@ mod tests {
 
     #[test]
     fn a_key_releases_its_own_entries_and_no_others() {
-        let mut waiting = Waiting::reserve(GRANULES).unwrap();
+        let mut waiting = Waiting::new(Waiting::reserve_heads(GRANULES).unwrap());
         let count = if cfg!(miri) { 200 } else { 20_000 };
         for n in 0..count {
             // Three keys in a line, and each of them twice.
@@ -287,7 +292,7 @@ mod tests {
 
     #[test]
     fn the_next_cycle_knows_nothing_of_the_last() {
-        let mut waiting = Waiting::reserve(GRANULES).unwrap();
+        let mut waiting = Waiting::new(Waiting::reserve_heads(GRANULES).unwrap());
         for cycle in 0..5 {
             waiting.insert(12, 1, cycle);
             waiting.insert(13, 2, cycle);
@@ -300,7 +305,7 @@ mod tests {
 
     #[test]
     fn numbers_that_are_used_up_begin_anew() {
-        let mut waiting = Waiting::reserve(GRANULES).unwrap();
+        let mut waiting = Waiting::new(Waiting::reserve_heads(GRANULES).unwrap());
         waiting.first = LAST_FIRST;
         waiting.insert(12, 1, 1);
         waiting.reset();
@@ -312,7 +317,7 @@ mod tests {
 
     #[test]
     fn stops_where_the_credit_ends_and_goes_on_there() {
-        let mut waiting = Waiting::reserve(GRANULES).unwrap();
+        let mut waiting = Waiting::new(Waiting::reserve_heads(GRANULES).unwrap());
         (0..100).for_each(|n| waiting.insert(40 + n % 4, 1, n));
         (40..44).for_each(|key| waiting.release(key));
         let mut seen = 0;
@@ -326,7 +331,7 @@ mod tests {
 
     #[test]
     fn says_that_it_is_not_complete_when_memory_runs_out() {
-        let mut waiting = Waiting::reserve(GRANULES).unwrap();
+        let mut waiting = Waiting::new(Waiting::reserve_heads(GRANULES).unwrap());
         waiting.limit_arena(Some(CHUNK * size_of::<Wait>()));
         (0..CHUNK as u32).for_each(|n| waiting.insert(n, 1, n));
         assert!(!waiting.is_incomplete());

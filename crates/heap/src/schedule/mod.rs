@@ -12,7 +12,7 @@
 
 mod pace;
 
-pub(crate) use pace::{Pace, Slice, Stage};
+pub(crate) use pace::{MOST_MISSING, Pace, Slice, Stage};
 
 use crate::budget::Budget;
 use crate::collect::Collector;
@@ -51,6 +51,8 @@ pub(crate) struct Schedule {
     pub(crate) major_wanted: bool,
     /// Bytes that were alive at the end of the last full collection.
     live: usize,
+    /// How many of these were outside of the heap.
+    live_outside: usize,
     /// How much work that was for each object, which depends on how they lie in memory.
     work_per_object: f64,
     /// Bytes that had been allocated and freed by then.
@@ -104,6 +106,8 @@ pub(crate) struct Fullness {
     pub(crate) used: usize,
     /// Bytes of pages and blocks in use, and of what objects keep alive outside of the heap.
     pub(crate) in_use: usize,
+    /// Bytes that objects keep alive outside of the heap.
+    pub(crate) external: usize,
     /// What may be committed.
     pub(crate) limit: usize,
 }
@@ -119,6 +123,7 @@ impl Schedule {
             pause: Budget::work(PAUSE_UNITS),
             major_wanted: false,
             live: 0,
+            live_outside: 0,
             work_per_object: 3.0,
             allocated_at_last: 0,
             freed_at_last: 0,
@@ -171,7 +176,11 @@ impl Schedule {
         // Near the limit a collection comes when half of what is left has been used, so that it comes before the limit
         // does; but not for every few pages.
         let to_limit = (limit.saturating_sub(live) / 2).max(2 * PAGE_BYTES);
-        grown.max(to_minimum).min(to_limit)
+        let budget = grown.max(to_minimum);
+        // A collection takes time for objects and not for bytes. Those outside of the heap are many for each object, so that
+        // it costs little to get them back soon; and the next buffer finds the memory of the last still in the cache.
+        let outside = budget as u128 * self.live_outside.min(live) as u128 / live.max(1) as u128;
+        (budget - outside as usize / 5 * 3).min(to_limit)
     }
 
     /// Which collection is due now, if any.
@@ -256,6 +265,7 @@ impl Schedule {
                 self.work_per_object = (cycle.work as f64 / expected).clamp(1.0, 32.0);
                 // What was allocated since marking ended is not known to be alive.
                 self.live = now.used.saturating_sub(floating).saturating_sub(young_bytes as usize);
+                self.live_outside = now.external.min(self.live);
                 self.sparse_at = now.in_use.saturating_add(now.used.max(self.min_bytes));
                 self.plan(now);
                 // What floats is not worth another collection right away.
@@ -293,7 +303,7 @@ mod tests {
     pub(super) const MIB: usize = 1 << 20;
 
     pub(super) fn fullness(used: usize) -> Fullness {
-        Fullness { used, in_use: used, limit: usize::MAX }
+        Fullness { used, in_use: used, external: 0, limit: usize::MAX }
     }
 
     /// A schedule for a heap of which so much is alive.
@@ -325,9 +335,21 @@ mod tests {
     fn pages_that_were_emptied_bring_a_full_collection() {
         let mut schedule = planned(fullness(MIB));
         schedule.ended(&cycle(0, 0), 0, 0, fullness(MIB));
-        let sparse = |in_use| Fullness { used: MIB, in_use, limit: usize::MAX };
+        let sparse = |in_use| Fullness { used: MIB, in_use, external: 0, limit: usize::MAX };
         assert_eq!(schedule.due(sparse(16 * MIB), 0), None);
         assert_eq!(schedule.due(sparse(17 * MIB), 0), Some((Extent::Full, Reason::Growth)));
+    }
+
+    #[test]
+    fn what_is_outside_is_collected_sooner() {
+        let mut schedule = Schedule::new(Collector::MarkSweep);
+        let end_by = |schedule: &mut Schedule, external| {
+            schedule.ended(&cycle(0, 0), 0, 0, Fullness { external, ..fullness(100 * MIB) });
+            schedule.end_by / MIB
+        };
+        assert_eq!(end_by(&mut schedule, 0), 200);
+        assert_eq!(end_by(&mut schedule, 50 * MIB), 170);
+        assert_eq!(end_by(&mut schedule, 100 * MIB), 140);
     }
 
     #[test]

@@ -1,9 +1,12 @@
 //! The pace of a collection in slices: how far apart they are, and how large.
 //!
 //! A slice has the pause budget and comes every so many bytes, so that the work is done when the heap has grown to its
-//! bound. When the program allocates much for what there is to mark, the bytes between two slices become fewer; when they
-//! would be too few, the slices become larger instead, a few times the budget. When the heap outgrows its bound by as much
-//! again, which takes a program with few safepoints, and near the limit, the collection is completed at once. So is a minor
+//! bound. When the program allocates much for what there is to mark, the bytes between two slices become fewer. Slices that
+//! the program had no safepoint for, or for which it allocated too much at once, are made up for at its next safepoints, one
+//! at each; and where they become many all the same, as safepoints are rare, slices become larger, the more so the more of
+//! them are missing.
+//!
+//! When the heap outgrows its bound by as much again, and near the limit, the collection is completed at once. So is a minor
 //! one that frees less than the program allocates.
 //!
 //! Little and often is also what lets marking end: what the program writes to between two slices is looked at again, and
@@ -13,13 +16,19 @@ use super::{Cycle, Fullness, Schedule};
 use crate::raw::Extent;
 
 /// The fewest bytes that are allocated between two slices.
-const LEAST_STEP_BYTES: usize = 8 << 10;
+const LEAST_STEP_BYTES: usize = 2 << 10;
+/// What is allocated between two slices of work that should be over soon.
+const BRISK_STEP_BYTES: usize = 8 << 10;
 /// What is allocated between two slices of work that does not hurry.
 const CALM_STEP_BYTES: usize = 64 << 10;
 /// The most bytes that are allocated between two slices.
 pub(super) const MOST_STEP_BYTES: usize = 256 << 10;
-/// The largest multiple of the budget that a slice in a hurry has.
-const HURRY: u64 = 3;
+/// For so many slices that are missing, those that are done become larger by the budget.
+const PATIENCE: u64 = 4;
+/// The largest multiple of the budget that a slice has.
+const HURRY: u64 = 12;
+/// As many slices can be missing, at most: what was not to be done in time is not to be done all at once.
+pub(crate) const MOST_MISSING: u64 = PATIENCE * HURRY;
 
 /// What a collection is doing.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
@@ -37,20 +46,28 @@ pub(crate) struct Slice {
     pub(crate) swept_bytes: u64,
 }
 
-/// How the next slice is done.
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+/// How the next slices are done.
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Pace {
-    /// So many bytes from now, with so many times the budget.
-    Step { bytes: usize, times: u32 },
     /// All that is left, now.
+    #[default]
     AtOnce,
+    /// One for each so many bytes.
+    Step(u64),
 }
 
 impl Pace {
     /// A slice for every so many bytes, at most so far apart.
     fn of(bytes: u64, most: usize) -> Pace {
-        let times = (LEAST_STEP_BYTES as u64 / bytes.max(1)).clamp(1, HURRY) as u32;
-        Pace::Step { bytes: (bytes as usize).clamp(LEAST_STEP_BYTES, most), times }
+        Pace::Step(bytes.clamp(LEAST_STEP_BYTES as u64, most as u64))
+    }
+
+    /// How many times the budget the slice has that is done so many bytes late; `None` if it does all that is left.
+    pub(crate) fn times(self, late: u64) -> Option<u32> {
+        match self {
+            Pace::AtOnce => None,
+            Pace::Step(bytes) => Some((1 + late / (bytes * PATIENCE)).min(HURRY) as u32),
+        }
     }
 }
 
@@ -82,14 +99,14 @@ impl Schedule {
         if near_limit || has_outgrown || self.falls_behind(cycle, stage, young_bytes) {
             return Pace::AtOnce;
         }
+        let units = self.pause.units().unwrap_or(last.work).max(1);
         match (stage, cycle.extent) {
             // Faster than the program fills cells, which it takes a page at a time. Things to drop take long.
-            (Stage::Sweeping, _) => Pace::of(last.swept_bytes / 4, CALM_STEP_BYTES),
+            (Stage::Sweeping, _) => Pace::of(last.swept_bytes / last.work.div_ceil(units).max(1) / 4, CALM_STEP_BYTES),
             // A cycle that short is over before much is written to.
-            (Stage::Marking, Extent::Young) => Pace::Step { bytes: LEAST_STEP_BYTES, times: 1 },
+            (Stage::Marking, Extent::Young) => Pace::Step(BRISK_STEP_BYTES as u64),
             (Stage::Pruning, _) => Pace::of(CALM_STEP_BYTES as u64, CALM_STEP_BYTES),
             (Stage::Marking, Extent::Full) => {
-                let units = self.pause.units().unwrap_or(last.work).max(1);
                 // An eighth is added for what is new, and as a reserve.
                 let expected = cycle.expected_work + cycle.expected_work / 8;
                 let left = expected.saturating_sub(cycle.work).max(units);
@@ -113,8 +130,8 @@ mod tests {
         let (mut used, mut done) = (from, 0);
         while done < work {
             match schedule.pace(&cycle(work, done), Stage::Marking, fullness(used), 0, Slice::default()) {
-                Pace::Step { bytes, times: 1 } => used += bytes,
-                pace => return Err(pace),
+                Pace::Step(bytes) => used += bytes as usize,
+                Pace::AtOnce => return Err(Pace::AtOnce),
             }
             done += PAUSE_UNITS;
         }
@@ -141,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn slices_grow_when_there_is_little_room() {
+    fn slices_come_often_when_there_is_little_room() {
         let mut schedule = Schedule::new(Collector::MarkSweep);
         schedule.growth = 1.1;
         schedule.live = 60 * MIB;
@@ -150,8 +167,8 @@ mod tests {
             schedule.pace(&cycle, Stage::Marking, fullness(used), 0, Slice::default())
         };
         schedule.begun(fullness(64 * MIB));
-        assert_eq!(pace(&schedule, 65 * MIB, cycle(2_000_000, 0)), Pace::Step { bytes: 8 << 10, times: 1 });
-        assert_eq!(pace(&schedule, 67 * MIB, cycle(2_000_000, 0)), Pace::Step { bytes: LEAST_STEP_BYTES, times: 3 });
+        assert_eq!(pace(&schedule, 65 * MIB, cycle(2_000_000, 0)), Pace::Step(5577));
+        assert_eq!(pace(&schedule, 67 * MIB, cycle(2_000_000, 0)), Pace::Step(LEAST_STEP_BYTES as u64));
         assert_eq!(pace(&schedule, 90 * MIB, cycle(2_000_000, 0)), Pace::AtOnce);
     }
 
@@ -161,6 +178,17 @@ mod tests {
         assert_eq!(Schedule::insistence(&cycle(1000, 2064 + 5000), 10), 6);
         assert_eq!(Schedule::insistence(&cycle(1000, 2064 + 5000), 500), 2);
         assert_eq!(Schedule::insistence(&cycle(0, u64::MAX), 1), u32::MAX);
+    }
+
+    #[test]
+    fn slices_grow_when_many_are_missing() {
+        let pace = Pace::Step(1000);
+        assert_eq!((pace.times(0), pace.times(3999), pace.times(4000)), (Some(1), Some(1), Some(2)));
+        assert_eq!(
+            (pace.times(8000), pace.times(1000 * MOST_MISSING), pace.times(u64::MAX)),
+            (Some(3), Some(12), Some(12))
+        );
+        assert_eq!(Pace::AtOnce.times(0), None);
     }
 
     #[test]
@@ -175,10 +203,9 @@ mod tests {
                 Slice { work: PAUSE_UNITS, swept_bytes },
             )
         };
-        assert_eq!(pace(10 << 20), Pace::Step { bytes: CALM_STEP_BYTES, times: 1 });
-        assert_eq!(pace(40 << 10), Pace::Step { bytes: 10 << 10, times: 1 });
-        assert_eq!(pace(16 << 10), Pace::Step { bytes: LEAST_STEP_BYTES, times: 2 });
-        assert_eq!(pace(1 << 10), Pace::Step { bytes: LEAST_STEP_BYTES, times: 3 });
+        assert_eq!(pace(10 << 20), Pace::Step(CALM_STEP_BYTES as u64));
+        assert_eq!(pace(40 << 10), Pace::Step(10 << 10));
+        assert_eq!(pace(1 << 10), Pace::Step(LEAST_STEP_BYTES as u64));
     }
 
     #[test]
@@ -204,7 +231,7 @@ mod tests {
 
     #[test]
     fn near_the_limit_it_is_completed_at_once() {
-        let at = |used: usize| Fullness { used, in_use: used, limit: 20 * MIB };
+        let at = |used: usize| Fullness { used, in_use: used, external: 0, limit: 20 * MIB };
         let mut schedule = planned(at(4 * MIB));
         assert_eq!(schedule.due(at(8 * MIB), 0), None);
         assert_eq!(schedule.due(at(12 * MIB), 0).map(|(extent, _)| extent), Some(Extent::Full));

@@ -8,7 +8,7 @@
 //! keeps an object alive.
 
 use super::names::Names;
-use super::reach::Reached;
+use super::reach::{Reached, is_text};
 use super::text::Text;
 use crate::raw::{AnyGc, Store};
 use crate::trace::{Describe, Native, NodeKind, Path, Step};
@@ -62,6 +62,11 @@ pub(super) struct About {
 }
 
 impl About {
+    /// Whether it has a text of its own.
+    pub(super) fn is_text(&self) -> bool {
+        self.is_named && is_text(self.kind)
+    }
+
     pub(super) fn clear(&mut self) {
         self.kind = NodeKind::default();
         self.name.clear();

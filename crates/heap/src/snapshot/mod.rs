@@ -9,9 +9,9 @@
 //! 2. Edges are counted (`edges.rs`).
 //! 3. Nodes are written, with names (`names.rs`) and with ids that last from snapshot to snapshot (`ids.rs`).
 //! 4. Edges are written.
-//! 5. Objects with names of their own, such as strings, describe themselves again, and these names are written.
+//! 5. Objects with texts of their own, such as strings, describe themselves again, and these texts are written.
 //!
-//! What this takes beside the heap is the ids, a worklist, the census, and a name of each edge and type. Nothing that the
+//! What this takes beside the heap is the ids, a worklist, the census, and each name of edges, types and objects once. Nothing that the
 //! collector knows of is changed: what was alive is alive, and no more.
 //!
 //! What is *not* here: how a snapshot is read and asked, which is the crate `tumulus-snapshot`.
@@ -100,8 +100,9 @@ impl Heap {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn write_snapshot<R: Trace + ?Sized>(&mut self, roots: &R, writer: impl Write) -> io::Result<SnapshotSummary> {
+        let external = self.external_roots();
         let Heap { store, temporaries, kept, roots: table, ids, .. } = self;
-        let roots = Roots { table, temporaries, kept, passed: roots };
+        let roots = Roots { table, temporaries, kept, passed: roots, external };
         let (summary, next_ids) = write::write(store, &roots, ids, writer)?;
         *ids = next_ids;
         Ok(summary)

@@ -26,8 +26,8 @@ pub(super) struct Reached {
     pub(super) natives: Vec<NativeNode>,
     /// The place of each in the list, by its identity.
     pub(super) native_places: HashMap<u64, u32>,
-    /// How many objects have names of their own.
-    pub(super) names: u32,
+    /// How many objects have texts of their own; see [`is_text`].
+    pub(super) texts: u32,
 }
 
 /// A search under way.
@@ -40,6 +40,13 @@ pub(super) struct Search<'s> {
     /// The key whose entry is being described, if it has not been reached.
     waits_for: Option<u32>,
     is_named: bool,
+    kind: NodeKind,
+}
+
+/// Whether what an object of a kind calls itself is its text, of which there are as many as objects. Others call themselves as
+/// many others do; and it is by the number of their name that DevTools count them, so that it has to be the same for all.
+pub(super) fn is_text(kind: NodeKind) -> bool {
+    matches!(kind, NodeKind::String | NodeKind::Symbol | NodeKind::BigInt | NodeKind::Number)
 }
 
 impl<'s> Search<'s> {
@@ -50,12 +57,13 @@ impl<'s> Search<'s> {
                 census: Census::new(store.end_of_cells()),
                 natives: Vec::new(),
                 native_places: HashMap::new(),
-                names: 0,
+                texts: 0,
             },
             todo: Vec::new(),
             waiting: HashMap::new(),
             waits_for: None,
             is_named: false,
+            kind: NodeKind::default(),
         }
     }
 
@@ -98,10 +106,10 @@ impl<'s> Search<'s> {
                 self.reach(value);
             }
         }
-        self.is_named = false;
+        (self.is_named, self.kind) = (false, NodeKind::default());
         let store = self.store;
         store.describe(view.handle, &mut Describer::new(self));
-        self.found.names += u32::from(self.is_named);
+        self.found.texts += u32::from(self.is_named && is_text(self.kind));
         self.waits_for = None;
     }
 }
@@ -135,7 +143,9 @@ impl Describe for Search<'_> {
         }
     }
 
-    fn kind(&mut self, _kind: NodeKind) {}
+    fn kind(&mut self, kind: NodeKind) {
+        self.kind = kind;
+    }
 
     fn name(&mut self, _name: &str) {
         self.is_named = true;

@@ -1,8 +1,9 @@
 //! The groups of roots, each of which is a node.
 
+use crate::external_roots::ExternalRoot;
 use crate::raw::{AnyGc, RootTable};
 use crate::scope::Temporaries;
-use crate::trace::{Describer, Trace};
+use crate::trace::{Describer, Native, Trace};
 use crate::weak::Kept;
 
 /// Where the roots of a heap are, and what the program passed.
@@ -11,6 +12,8 @@ pub(super) struct Roots<'r, R: ?Sized> {
     pub(super) temporaries: &'r Temporaries,
     pub(super) kept: &'r Kept,
     pub(super) passed: &'r R,
+    /// As they were when the snapshot began.
+    pub(super) external: Vec<ExternalRoot>,
 }
 
 /// A group of roots.
@@ -21,10 +24,12 @@ pub(super) enum Group {
     Scopes,
     Kept,
     Finalization,
+    External,
 }
 
 impl Group {
-    pub(super) const ALL: [Group; 5] = [Group::Passed, Group::Handles, Group::Scopes, Group::Kept, Group::Finalization];
+    pub(super) const ALL: [Group; 6] =
+        [Group::Passed, Group::Handles, Group::Scopes, Group::Kept, Group::Finalization, Group::External];
 
     /// Its name, in V8's way where V8 has such a group.
     pub(super) fn name(self) -> &'static str {
@@ -34,6 +39,7 @@ impl Group {
             Group::Scopes => "(Handle scopes)",
             Group::Kept => "(Kept alive)",
             Group::Finalization => "(Finalization registry)",
+            Group::External => "(External roots)",
         }
     }
 }
@@ -47,8 +53,14 @@ impl<R: Trace + ?Sized> Roots<'_, R> {
             Group::Scopes => each(self.temporaries.handles(), describer),
             Group::Kept => self.kept.alive().for_each(|handles| each(handles, describer)),
             Group::Finalization => each(self.kept.registry().as_slice(), describer),
+            Group::External => self.external.iter().for_each(|&root| external(root, describer)),
         }
     }
+}
+
+fn external(root: ExternalRoot, describer: &mut Describer<'_>) {
+    let ExternalRoot { name, identity, bytes, place } = root;
+    describer.native_at(place, Native { name, identity, bytes });
 }
 
 fn each(handles: &[AnyGc], describer: &mut Describer<'_>) {

@@ -99,8 +99,8 @@ fn write_reached<R: Trace + ?Sized>(
     };
     let edges = count.edges + by_key.len() as u64;
     let (objects, natives) = (reached.census.len(), reached.natives.len() as u32);
-    // The first string means nothing. Names of objects come before those that are shared.
-    let ephemeron_names = 1 + reached.names + natives;
+    // The first string means nothing. The texts of objects come before names that are shared.
+    let ephemeron_names = 1 + reached.texts;
     let places = Places {
         objects: BEFORE_OBJECTS,
         natives: BEFORE_OBJECTS + objects,
@@ -113,11 +113,11 @@ fn write_reached<R: Trace + ?Sized>(
     let mut text = Text::new(writer);
     text.raw(META);
     text.raw(&format!("\"node_count\":{nodes},\"edge_count\":{edges},\"trace_function_count\":0}},\n\"nodes\":["));
-    let (self_bytes, named_types) = source.write_nodes(&mut text, &mut names);
+    let (self_bytes, text_types) = source.write_nodes(&mut text, &mut names);
     text.raw("],\n\"edges\":[");
     let written = source.write_edges(&mut text, &mut names);
     text.raw("],\n\"trace_function_infos\":[],\n\"trace_tree\":[],\n\"samples\":[],\n\"locations\":[],\n\"strings\":[");
-    let strings = source.write_strings(&mut text, &names, &named_types);
+    let strings = source.write_strings(&mut text, &names, &text_types);
     text.raw("]}\n");
     text.finish()?;
     if written != edges || strings != places.shared_names {
@@ -146,9 +146,9 @@ fn count_edges<R: Trace + ?Sized>(store: &Store, roots: &Roots<'_, R>, reached: 
 }
 
 impl<R: Trace + ?Sized> Source<'_, R> {
-    /// Writes all nodes, and says how large they are together, and which types name their objects.
+    /// Writes all nodes, and says how large they are together, and which types have objects with texts of their own.
     fn write_nodes<W: Write>(&self, text: &mut Text<W>, names: &mut Names) -> (u64, HashSet<TypeId>) {
-        let mut named_types = HashSet::new();
+        let mut text_types = HashSet::new();
         let shared = |names: &mut Names, name: &str| u64::from(self.places.shared_names + names.of_text(name));
         let mut walk = Walk::new(self.store, self.reached, Count::default());
 
@@ -171,7 +171,7 @@ impl<R: Trace + ?Sized> Source<'_, R> {
             text.numbers([SYNTHETIC.into(), name, 5 + 2 * at as u64, 0, edges, 0, 0]);
         }
 
-        let mut own_name = 1;
+        let mut texts = 0;
         let mut self_bytes = 0;
         let mut keys = self.by_key.iter().peekable();
         // Objects of a type lie side by side.
@@ -192,10 +192,12 @@ impl<R: Trace + ?Sized> Source<'_, R> {
             }
             let bytes = self.store.bytes_of(view.handle) as u64 + walk.about.more_bytes;
             self_bytes += bytes;
-            let name = if walk.about.is_named {
-                named_types.insert(view.info.id());
-                own_name += 1;
-                own_name - 1
+            let name = if walk.about.is_text() {
+                text_types.insert(view.info.id());
+                texts += 1;
+                texts
+            } else if walk.about.is_named {
+                shared(names, &walk.about.name)
             } else {
                 type_name
             };
@@ -206,10 +208,10 @@ impl<R: Trace + ?Sized> Source<'_, R> {
         for native in &self.reached.natives {
             self_bytes += native.bytes;
             text.raw("\n,");
-            text.numbers([NATIVE.into(), own_name, self.ids.of_native(native).into(), native.bytes, 0, 0, 0]);
-            own_name += 1;
+            let name = shared(names, &native.name);
+            text.numbers([NATIVE.into(), name, self.ids.of_native(native).into(), native.bytes, 0, 0, 0]);
         }
-        (self_bytes, named_types)
+        (self_bytes, text_types)
     }
 
     /// Writes all edges, and says how many that were.
@@ -244,7 +246,7 @@ impl<R: Trace + ?Sized> Source<'_, R> {
     }
 
     /// Writes all strings, in the order of their numbers, and says the number of the first one that is shared.
-    fn write_strings<W: Write>(&self, text: &mut Text<W>, names: &Names, named_types: &HashSet<TypeId>) -> u32 {
+    fn write_strings<W: Write>(&self, text: &mut Text<W>, names: &Names, text_types: &HashSet<TypeId>) -> u32 {
         let count = Cell::new(1);
         text.string("<dummy>");
         let string = |text: &mut Text<W>, string: &str| {
@@ -256,20 +258,17 @@ impl<R: Trace + ?Sized> Source<'_, R> {
         let mut last_type: Option<(&'static TypeInfo, bool)> = None;
         for index in self.reached.census.indices() {
             let Some(view) = self.store.object_at(index) else { continue };
-            let is_named = match last_type {
-                Some((info, is_named)) if std::ptr::eq(info, view.info) => is_named,
-                _ => named_types.contains(&view.info.id()),
+            let has_texts = match last_type {
+                Some((info, has_texts)) if std::ptr::eq(info, view.info) => has_texts,
+                _ => text_types.contains(&view.info.id()),
             };
-            last_type = Some((view.info, is_named));
-            if is_named {
+            last_type = Some((view.info, has_texts));
+            if has_texts {
                 let about = self.about(&mut walk, view.handle);
-                if about.is_named {
+                if about.is_text() {
                     string(text, &about.name);
                 }
             }
-        }
-        for native in &self.reached.natives {
-            string(text, &native.name);
         }
         let mut by_number: Vec<&Ephemeron> = self.by_key.iter().collect();
         by_number.sort_unstable_by_key(|ephemeron| ephemeron.number);

@@ -1,7 +1,8 @@
 //! The clock: how long collections take, and how much of the time is left to the program.
 //!
-//! It is read twice in a slice, which takes some fifty nanoseconds of a hundred thousand. Nothing that is decided depends
-//! on it.
+//! It is read twice in a slice, which takes some fifty nanoseconds of a hundred thousand. That of the thread's own time on a
+//! processor takes some hundred more, and is read only if somebody listens to pauses. Nothing that is decided depends on
+//! either.
 
 use std::time::{Duration, Instant};
 
@@ -10,6 +11,8 @@ use std::time::{Duration, Instant};
 pub(crate) struct Lap {
     pub(crate) began: Instant,
     pub(crate) took: Duration,
+    /// The thread's time on a processor, if that is asked for and the system tells it.
+    pub(crate) cpu: Option<Duration>,
 }
 
 /// How long a collection took; part of [`Event::Ended`](crate::Event::Ended).
@@ -52,6 +55,9 @@ pub(crate) struct Clock {
     last_end: Instant,
     slice_began: Instant,
     cycle_began: Instant,
+    /// Time on a processor is read, too.
+    pub(crate) reads_cpu: bool,
+    cpu_began: Option<Duration>,
     /// In this cycle.
     paused: Duration,
     longest: Duration,
@@ -70,6 +76,8 @@ impl Default for Clock {
             last_end: now,
             slice_began: now,
             cycle_began: now,
+            reads_cpu: false,
+            cpu_began: None,
             paused: Duration::ZERO,
             longest: Duration::ZERO,
             at_work: Duration::ZERO,
@@ -88,14 +96,17 @@ impl Clock {
     }
 
     pub(crate) fn begin_slice(&mut self) {
+        self.cpu_began = self.reads_cpu.then(thread_time).flatten();
         self.slice_began = Instant::now();
     }
 
     /// Ends the lap that began with the slice, or with the end of the last lap.
     pub(crate) fn end_lap(&mut self) -> Lap {
         let now = Instant::now();
-        let lap = Lap { began: self.slice_began, took: now - self.slice_began };
-        self.slice_began = now;
+        let cpu_now = self.reads_cpu.then(thread_time).flatten();
+        let cpu = cpu_now.zip(self.cpu_began).map(|(now, began)| now.saturating_sub(began));
+        let lap = Lap { began: self.slice_began, took: now - self.slice_began, cpu };
+        (self.slice_began, self.cpu_began) = (now, cpu_now);
         self.paused += lap.took;
         self.longest = self.longest.max(lap.took);
         self.at_work += lap.took;
@@ -127,6 +138,18 @@ impl Clock {
     }
 }
 
+/// How long this thread has been on a processor, if the system tells.
+fn thread_time() -> Option<Duration> {
+    #[cfg(all(unix, not(miri)))]
+    {
+        use rustix::time::{ClockId, clock_gettime};
+        let time = clock_gettime(ClockId::ThreadCPUTime);
+        Some(Duration::new(u64::try_from(time.tv_sec).ok()?, u32::try_from(time.tv_nsec).ok()?))
+    }
+    #[cfg(not(all(unix, not(miri))))]
+    None
+}
+
 fn mutator_ppm(at_work: Duration, of: Duration) -> u32 {
     let busy = at_work.as_nanos().saturating_mul(u128::from(WHOLE)).checked_div(of.as_nanos()).unwrap_or(0);
     WHOLE.saturating_sub(u32::try_from(busy).unwrap_or(u32::MAX))
@@ -143,6 +166,19 @@ mod tests {
         assert_eq!(mutator_ppm(ms(0), ms(4)), WHOLE);
         assert_eq!(mutator_ppm(ms(5), ms(4)), 0);
         assert_eq!(mutator_ppm(ms(0), ms(0)), WHOLE);
+    }
+
+    #[cfg(all(unix, not(miri)))]
+    #[test]
+    fn a_thread_that_waits_is_on_no_processor() {
+        let mut clock = Clock { reads_cpu: true, ..Clock::default() };
+        clock.begin_slice();
+        std::thread::sleep(Duration::from_millis(5));
+        let lap = clock.end_lap();
+        assert!(lap.cpu.unwrap() < lap.took, "{lap:?}");
+        clock.reads_cpu = false;
+        clock.begin_slice();
+        assert_eq!(clock.end_lap().cpu, None);
     }
 
     #[test]

@@ -63,6 +63,8 @@ pub struct Statistics {
     /// Bytes outside of the heap that its objects keep alive, as [`adjust_external_bytes`](Heap::adjust_external_bytes) was
     /// told. Not part of the above.
     pub external_bytes: usize,
+    /// How many pieces of these are held from outside: see [`external_roots`](Heap::external_roots).
+    pub external_roots: usize,
     /// Bytes of cells and blocks that were allocated since the heap was made.
     pub allocated_bytes: u64,
     /// Bytes of cells and blocks that collections have freed, one that is under way included.
@@ -85,7 +87,8 @@ pub struct Statistics {
 }
 
 impl Heap {
-    /// Sizes and counts. Takes time proportional to the number of types in the heap.
+    /// Sizes and counts. Takes time proportional to the number of types in the heap, and as long as
+    /// [`external_roots`](Heap::external_roots).
     ///
     /// ```
     /// let heap = tumulus_heap::Heap::new();
@@ -106,6 +109,7 @@ impl Heap {
             scratch_bytes,
             peak_scratch_bytes: accounts.peak_scratch_bytes.max(scratch_bytes),
             external_bytes: self.external_bytes().get(),
+            external_roots: self.external_roots().len(),
             allocated_bytes: self.store.allocated_bytes(),
             freed_bytes: self.store.freed().bytes,
             live_objects: accounts.live_objects,

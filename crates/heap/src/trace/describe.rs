@@ -6,6 +6,7 @@
 use super::{Trace, Tracer, Visit};
 use crate::raw::AnyGc;
 use std::fmt;
+use std::panic::Location;
 
 /// How deep a path of names is told. What lies deeper has the name of where that is.
 const DEEPEST: usize = 6;
@@ -297,6 +298,14 @@ impl<'d> Describer<'d> {
         self.path.push(Step::Field(edge));
         self.sink.native(&self.path, native);
         self.path.depth -= 1;
+    }
+
+    /// The same for memory that is held since a place in the program, which is the edge's name.
+    pub(crate) fn native_at(&mut self, place: &'static Location<'static>, native: Native<'_>) {
+        self.path.push(Step::Field(place.file()));
+        self.path.push(Step::Index(place.line()));
+        self.sink.native(&self.path, native);
+        self.path.depth -= 2;
     }
 
     /// Says what kind of thing the object is. Of what is inside of another value it means nothing.

@@ -4,6 +4,8 @@
 //! | guard, 64 bytes of 0xfd | the block's bytes | guard, 64 bytes of 0xfd, and up to 15 more |
 //! ```
 //!
+//! Where a page that is not mapped follows, the second guard is what is left to the next multiple of 16 bytes.
+//!
 //! A freed block is full of 0xdd. Invariants:
 //!
 //! - **A1.** A `Block` owns memory of the inner allocator, of the size that `whole` says, and all of it can be read and written
@@ -23,19 +25,39 @@ const FREED_BYTE: u8 = 0xdd;
 
 const _: () = assert!(GUARD.is_multiple_of(ALIGN));
 
-/// How many bytes of the inner allocator a block of so many takes.
-pub(super) fn whole(bytes: usize) -> Option<usize> {
-    bytes.checked_next_multiple_of(ALIGN)?.checked_add(2 * GUARD)
+/// What follows a block.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub(super) enum Guarded {
+    /// Bytes that are looked at.
+    ByBytes,
+    /// A page that is not mapped; nor is the block when it is freed.
+    ByPages,
 }
 
-/// The most bytes that a block can have, if the inner allocator gives so many.
-pub(super) fn most(inner: usize) -> usize {
-    (inner - inner % ALIGN).saturating_sub(2 * GUARD)
+impl Guarded {
+    /// How many bytes the guards of a block have, but for those up to a multiple of 16.
+    fn bytes(self) -> usize {
+        match self {
+            Guarded::ByBytes => 2 * GUARD,
+            Guarded::ByPages => GUARD,
+        }
+    }
+
+    /// How many bytes of the inner allocator a block of so many takes.
+    pub(super) fn whole(self, bytes: usize) -> Option<usize> {
+        bytes.checked_next_multiple_of(ALIGN)?.checked_add(self.bytes())
+    }
+
+    /// The most bytes that a block can have, if the inner allocator gives so many.
+    pub(super) fn most(self, inner: usize) -> usize {
+        (inner - inner % ALIGN).saturating_sub(self.bytes())
+    }
 }
 
 pub(super) struct Block {
     /// What the inner allocator gave.
     base: NonNull<u8>,
+    guarded: Guarded,
     pub(super) life: Life,
 }
 
@@ -47,10 +69,10 @@ impl Block {
     ///
     /// # Safety
     ///
-    /// `base` is the caller's, with as many bytes as `whole` says.
-    pub(super) unsafe fn new(base: NonNull<u8>, number: u64, bytes: usize, born: Place) -> Block {
+    /// `base` is the caller's, with as many bytes as `guarded` says.
+    pub(super) unsafe fn new(base: NonNull<u8>, guarded: Guarded, number: u64, bytes: usize, born: Place) -> Block {
         let address = base.addr().get() + GUARD;
-        let mut block = Block { base, life: Life { number, address, bytes, born, freed: None } };
+        let mut block = Block { base, guarded, life: Life { number, address, bytes, born, freed: None } };
         block.fill_guards();
         block
     }
@@ -62,7 +84,7 @@ impl Block {
     }
 
     fn whole(&self) -> usize {
-        whole(self.life.bytes).expect("it was allocated")
+        self.guarded.whole(self.life.bytes).expect("it was allocated")
     }
 
     /// Where a byte differs from a pattern first, which is looked for in bytes that are not somebody else's.

@@ -8,13 +8,18 @@
 //! | `block.rs` | a block and its guards, and the invariants |
 //! | `place.rs` | places in the program |
 //! | `fault.rs` | what can be wrong |
+//! | `pages.rs` | blocks between pages that are not mapped |
 
 mod block;
 mod fault;
+#[cfg(all(unix, not(miri)))]
+mod pages;
 mod place;
 
-use block::Block;
+use block::{Block, Guarded};
 pub use fault::{Fault, Life};
+#[cfg(all(unix, not(miri)))]
+pub use pages::GuardPages;
 pub use place::Place;
 
 use parking_lot::Mutex;
@@ -83,6 +88,7 @@ use tumulus_arraybuffer::{Allocator, SystemAllocator, registry, release};
 /// ```
 pub struct AccountingAllocator<A: Allocator = SystemAllocator> {
     inner: A,
+    guarded: Guarded,
     quarantine_bytes: usize,
     books: Mutex<Books>,
 }
@@ -91,6 +97,8 @@ pub struct AccountingAllocator<A: Allocator = SystemAllocator> {
 struct Books {
     live: BTreeMap<usize, Block>,
     quarantine: VecDeque<Block>,
+    /// Of the last blocks that were given back as soon as they were freed.
+    gone: VecDeque<Life>,
     quarantined_bytes: usize,
     /// Freed while a store had them, and still has.
     early: Vec<Block>,
@@ -112,6 +120,32 @@ impl AccountingAllocator {
     }
 }
 
+#[cfg(all(unix, not(miri)))]
+impl AccountingAllocator<GuardPages> {
+    /// One whose blocks end at a page that is not mapped, and are not mapped any more when they are freed: who touches what is
+    /// behind a block, or was freed, is ended by the system at once, where a debugger shows it. All else is noticed as usual.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use tumulus_arraybuffer::BackingStore;
+    /// use tumulus_testing::AccountingAllocator;
+    ///
+    /// let allocator = Arc::new(AccountingAllocator::with_guard_pages());
+    /// let store = BackingStore::with_allocator(&allocator, 100)?;
+    /// store.with_bytes_mut(|bytes| bytes.fill(7))?;
+    /// drop(store);
+    /// allocator.assert_no_leaks();
+    /// # Ok::<(), tumulus_arraybuffer::Error>(())
+    /// ```
+    pub fn with_guard_pages() -> AccountingAllocator<GuardPages> {
+        let inner = GuardPages::new();
+        AccountingAllocator { inner, guarded: Guarded::ByPages, quarantine_bytes: 0, books: Mutex::default() }
+    }
+}
+
+/// How many blocks that were given back are remembered.
+const GONE: usize = 10_000;
+
 impl Default for AccountingAllocator {
     fn default() -> AccountingAllocator {
         AccountingAllocator::new()
@@ -130,7 +164,7 @@ impl<A: Allocator> AccountingAllocator<A> {
     /// assert_eq!(allocator.inner().used(), 0);
     /// ```
     pub fn over(inner: A, quarantine_bytes: usize) -> AccountingAllocator<A> {
-        AccountingAllocator { inner, quarantine_bytes, books: Mutex::default() }
+        AccountingAllocator { inner, guarded: Guarded::ByBytes, quarantine_bytes, books: Mutex::default() }
     }
 
     /// The allocator beneath.
@@ -262,13 +296,13 @@ impl<A: Allocator> AccountingAllocator<A> {
 
     fn take(&self, bytes: usize, allocate: impl FnOnce(usize) -> Option<NonNull<u8>>) -> Option<NonNull<u8>> {
         let born = Place::here();
-        let base = allocate(block::whole(bytes)?)?;
+        let base = allocate(self.guarded.whole(bytes)?)?;
         let books = &mut *self.books.lock();
         books.allocations += 1;
         books.live_bytes += bytes;
         books.peak_bytes = books.peak_bytes.max(books.live_bytes);
         // SAFETY: the inner allocator gave it with this size.
-        let block = unsafe { Block::new(base, books.allocations, bytes, born) };
+        let block = unsafe { Block::new(base, self.guarded, books.allocations, bytes, born) };
         let data = block.data();
         books.live.insert(data.addr().get(), block);
         Some(data)
@@ -305,6 +339,7 @@ unsafe impl<A: Allocator> Allocator for AccountingAllocator<A> {
                 .iter()
                 .chain(books.quarantine.iter().rev())
                 .map(|block| &block.life)
+                .chain(books.gone.iter().rev())
                 .find(|life| life.address == address);
             let inside = books.live.range(..address).next_back().map(|(_, block)| &block.life);
             let inside = inside.filter(|life| address < life.address + life.bytes).cloned();
@@ -327,6 +362,15 @@ unsafe impl<A: Allocator> Allocator for AccountingAllocator<A> {
         if let Some(offset) = block.first_out_of_bounds() {
             books.faults.push(Fault::OutOfBounds { life: life.clone(), offset, noticed: here.clone() });
             block.fill_guards();
+        }
+        if self.guarded == Guarded::ByPages && !is_early {
+            books.gone.push_back(block.life.clone());
+            if books.gone.len() > GONE {
+                books.gone.pop_front();
+            }
+            // SAFETY: it was its own.
+            unsafe { block.give_back(&self.inner) }
+            return;
         }
         block.fill_freed();
         if is_early {
@@ -352,7 +396,7 @@ unsafe impl<A: Allocator> Allocator for AccountingAllocator<A> {
     }
 
     fn max_bytes(&self) -> usize {
-        block::most(self.inner.max_bytes())
+        self.guarded.most(self.inner.max_bytes())
     }
 }
 

@@ -1,16 +1,20 @@
-//! Faults: memory that is refused, and limits that move.
+//! Faults: memory that is refused, limits that move, and a background thread that is late.
 //!
 //! | file | what is there |
 //! |---|---|
 //! | `failing.rs` | an allocator for the whole program that refuses what a test says |
 //! | `refuse.rs` | which allocations of a piece of code are refused |
 //! | `limits.rs` | a heap's limit that moves |
+//! | `releaser.rs` | a background thread that lags, or is not there |
 
 #[allow(unsafe_code, reason = "an allocator")]
 mod failing;
 mod limits;
 mod refuse;
+#[allow(unsafe_code, reason = "a byte whose deleter waits, freed by that deleter")]
+mod releaser;
 
 pub use failing::FailingAllocator;
 pub use limits::{at_each_limit, with_room};
 pub use refuse::{Outcome, Refuse, for_each_allocation, refuse};
+pub use releaser::{LaggingReleaser, without_releaser};

@@ -11,6 +11,7 @@
 /// machine.finish();
 /// ```
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 #[non_exhaustive]
 pub enum Step {
     /// Makes an object, and pushes it on the stack.

@@ -14,7 +14,7 @@ mod trees;
 
 use gc_arena::{Collect, Gc, Mutation, RefLock};
 
-use super::{Entry, NO_WEAK_MAPS, ONLY_OURS};
+use super::{Entry, NO_BUFFERS, NO_WEAK_MAPS, ONLY_OURS};
 use crate::pauses::workload::Workload;
 use crate::pauses::{bursts, forest, lru, splay};
 use lru_cache::LruCache;
@@ -60,6 +60,7 @@ pub fn entry(workload: Workload) -> Entry {
         Workload::Bursts => Entry::Runs(|sizes| bursts::run(sizes, Site::new)),
         Workload::Growing => Entry::Runs(|sizes| forest::growing(sizes, Trees::new)),
         Workload::EventLoop => Entry::Runs(|sizes| forest::event_loop(sizes, Trees::new)),
+        Workload::Buffers => Entry::Absent(NO_BUFFERS),
         Workload::WeakMap => Entry::Absent(NO_WEAK_MAPS),
         Workload::HeapSize | Workload::Throughput => Entry::Absent(ONLY_OURS),
     }

@@ -2,6 +2,7 @@
 //!
 //! Tables are slices in the heap, so that a safepoint has few roots to look at.
 
+mod buffer_table;
 mod lru_cache;
 mod site;
 mod splay_tree;
@@ -14,7 +15,8 @@ use tumulus_heap::{Budget, Gc, Heap, Trace};
 
 use super::Entry;
 use crate::pauses::workload::Workload;
-use crate::pauses::{bursts, forest, lru, splay, weak_map};
+use crate::pauses::{buffers, bursts, forest, lru, splay, weak_map};
+use buffer_table::BufferTable;
 use lru_cache::LruCache;
 use site::Site;
 use splay_tree::SplayTree;
@@ -64,8 +66,10 @@ pub fn entry(workload: Workload) -> Entry {
 /// Those that show what collecting in increments brings and costs, without it.
 pub fn entry_stopping(workload: Workload) -> Entry {
     match workload {
-        Workload::LiveTrees | Workload::Throughput | Workload::WeakMap => runs::<Stopping>(workload),
-        _ => Entry::Absent("it is there for live-trees, throughput and weak-map"),
+        Workload::LiveTrees | Workload::Throughput | Workload::WeakMap | Workload::Buffers => {
+            runs::<Stopping>(workload)
+        }
+        _ => Entry::Absent("it is there for live-trees, throughput, weak-map and buffers"),
     }
 }
 
@@ -83,6 +87,7 @@ fn runs<O: Options>(workload: Workload) -> Entry {
         Workload::Splay => |sizes| splay::run(sizes, SplayTree::new::<O>()),
         Workload::Lru => |sizes| lru::run(sizes, LruCache::new::<O>),
         Workload::WeakMap => |sizes| weak_map::run(sizes, WeakNotes::new::<O>),
+        Workload::Buffers => |sizes| buffers::run(sizes, BufferTable::new::<O>),
         Workload::Bursts => |sizes| bursts::run(sizes, Site::new::<O>),
         Workload::Growing => |sizes| forest::growing(sizes, Trees::new::<O>),
         Workload::EventLoop => |sizes| forest::event_loop(sizes, Trees::new::<O>),

@@ -1,0 +1,114 @@
+//! `tumulus compare` and `tumulus merge`.
+
+use super::{Folder, printed, told, tumulus};
+use tumulus_simulator::compare::Comparison;
+
+const SMALL: [&str; 6] = ["compare", "binary-trees", "--set", "depth=8", "--rounds", "1"];
+
+fn read(path: &std::path::Path) -> Comparison {
+    serde_json::from_str(&super::read(path)).expect("a comparison")
+}
+
+#[test]
+fn runs_are_put_side_by_side() {
+    let folder = Folder::new("vary");
+    let json = folder.file("all.json");
+    let words = ["--vary", "growth=1.5,3,nursery=0,64k", "--json"];
+    let text = printed(tumulus().args(SMALL).args(words).arg(&json));
+    for label in [
+        "growth=1.5, nursery=0",
+        "growth=1.5, nursery=64k",
+        "growth=3, nursery=0",
+        "growth=3, nursery=64k",
+        "no collector",
+    ] {
+        assert!(text.contains(label), "{text}");
+    }
+    let comparison = read(&json);
+    assert_eq!((comparison.rows.len(), comparison.missing()), (5, vec![]));
+    assert_eq!(comparison.rows, comparison.rows());
+    assert!(comparison.rows.iter().all(|row| row.failure.is_none() && !row.is_different), "{text}");
+    assert!(comparison.rows.iter().all(|row| row.overhead.is_some_and(|overhead| overhead >= 0.0)));
+    let minor = |label: &str| comparison.rows.iter().find(|row| row.label == label).unwrap().minor;
+    assert_eq!(minor("growth=3, nursery=0"), 0);
+    assert!(minor("growth=3, nursery=64k") > 0);
+}
+
+#[test]
+fn without_anything_to_vary_it_is_the_curve_of_time_for_memory() {
+    let folder = Folder::new("curve");
+    let json = folder.file("curve.json");
+    let text = printed(tumulus().args(SMALL).arg("--json").arg(&json));
+    assert!(text.contains("time for memory"), "{text}");
+    let rows = read(&json).rows;
+    let multiples: Vec<f64> = rows.iter().filter_map(|row| row.of_minimum).collect();
+    assert_eq!(multiples.len(), 7);
+    assert!((multiples[0] - 1.0).abs() < 0.01 && (multiples[6] - 6.0).abs() < 0.01, "{multiples:?}");
+    assert!(rows.iter().all(|row| row.failure.is_none()), "it runs in the least heap: {text}");
+    let full: Vec<u64> = rows.iter().filter(|row| row.of_minimum.is_some()).map(|row| row.full).collect();
+    assert!(full[0] > full[6], "less memory, more collections: {full:?}");
+}
+
+#[test]
+fn shards_are_parts_of_one_comparison() {
+    let folder = Folder::new("shards");
+    let vary = ["--vary", "growth=1.5,2,3"];
+    let whole = folder.file("whole.json");
+    printed(tumulus().args(SMALL).args(vary).arg("--json").arg(&whole));
+    let parts: Vec<_> = (1..=3)
+        .map(|number| {
+            let path = folder.file(&format!("{number}.json"));
+            printed(
+                tumulus()
+                    .args(SMALL)
+                    .args(vary)
+                    .args(["--quiet", "--shard", &format!("{number}/3"), "--json"])
+                    .arg(&path),
+            );
+            path
+        })
+        .collect();
+    let merged = folder.file("merged.json");
+    let text = printed(tumulus().arg("merge").args(&parts).arg("--json").arg(&merged));
+    assert!(text.contains("growth=1.5") && text.contains("no collector"), "{text}");
+    let (whole, merged) = (read(&whole), read(&merged));
+    assert_eq!(merged.contenders, whole.contenders);
+    let collections =
+        |comparison: &Comparison| comparison.rows.iter().map(|row| (row.minor, row.full)).collect::<Vec<_>>();
+    assert_eq!(collections(&merged), collections(&whole));
+
+    let error = told(tumulus().arg("merge").args(&parts[..2]), 1);
+    assert!(error.contains("in none of the files: growth=3, round 1; no collector, round 1"), "{error}");
+    let error = told(tumulus().arg("merge").args([&parts[0], &parts[1], &parts[0]]), 1);
+    assert!(error.contains("is in file 1 and in file 3"), "{error}");
+    let newer = folder.write("newer.json", &super::read(&parts[0]).replacen("\"format\":1", "\"format\":9", 1));
+    assert!(told(tumulus().arg("merge").arg(&newer), 1).contains("its format is 9, and this program reads 1"));
+    let broken = folder.write("broken.json", &super::read(&parts[0])[..1000]);
+    assert!(told(tumulus().arg("merge").arg(&broken), 1).contains("broken.json: EOF"));
+    let other = folder.file("other.json");
+    printed(tumulus().args(SMALL).args(["--vary", "growth=4", "--quiet", "--json"]).arg(&other));
+    let error = told(tumulus().arg("merge").args([&parts[0], &other]), 1);
+    assert!(error.contains("another comparison"), "{error}");
+}
+
+#[test]
+fn what_does_not_run_is_a_row_without_figures() {
+    let folder = Folder::new("fails");
+    let json = folder.file("all.json");
+    let text = printed(tumulus().args(SMALL).args(["--vary", "limit=20k,8m", "--json"]).arg(&json));
+    assert!(text.contains("out of memory"), "{text}");
+    let rows = read(&json).rows;
+    assert!(rows[0].failure.is_some() && rows[0].overhead.is_none());
+    assert!(rows[1].failure.is_none() && rows[1].overhead.is_some());
+}
+
+#[test]
+fn what_cannot_be_compared_is_an_error_of_the_command_line() {
+    for (vary, words) in
+        [("growth", "is nothing to vary"), ("growth=fast", "growth=fast: "), ("snails=3", "there is no parameter")]
+    {
+        let error = told(tumulus().args(SMALL).args(["--vary", vary]), 2);
+        assert!(error.contains(words), "{error}");
+    }
+    assert!(told(tumulus().args(SMALL).args(["--shard", "3/2", "--json", "-"]), 2).contains("is no shard"));
+}

@@ -1,0 +1,29 @@
+#![doc = include_str!("../README.md")]
+//!
+//! # Files
+//!
+//! The format is described in `block.rs` (how events are packed) and `encode.rs` (how they are written); the guide has both in
+//! a chapter of its own. `recorder.rs` makes a trace, `decode.rs` reads and checks it, `replay.rs` does it again.
+
+#![deny(unsafe_code)]
+
+mod block;
+mod caveat;
+mod cut;
+mod decode;
+mod encode;
+mod error;
+mod event;
+mod info;
+mod recorder;
+mod replay;
+
+pub use caveat::Caveat;
+pub use cut::{Part, cut};
+pub use decode::Reader;
+pub use encode::Writer;
+pub use error::{Flaw, TraceError};
+pub use event::{Block, BufferChange, EdgeTo, Event, Kind, Operation, Outcome, RootGroup, Settings, Touching};
+pub use info::{Info, PhaseInfo, TypeInfo, check, info};
+pub use recorder::{Recorder, Summary};
+pub use replay::{Divergence, Replay, Replayed};

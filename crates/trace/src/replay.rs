@@ -1,0 +1,364 @@
+//! Does a recorded program again, on a heap of its own.
+
+use crate::caveat::Caveat;
+use crate::decode::Reader;
+use crate::encode::GROUPS;
+use crate::error::{Flaw, TraceError};
+use crate::event::{Block, EdgeTo, Event};
+use std::collections::HashMap;
+use std::fmt;
+use std::io::Read;
+use tumulus_heap::hooks::{self, Edge, Misfit, Operation, Outcome, Roots, Settings, Touching, TypeNumber};
+use tumulus_heap::{AnyGc, Heap, HeapBuilder};
+
+/// A trace that is about to be replayed.
+///
+/// The objects of the replay have the sizes, kinds and edges of those that were recorded, and no other contents. With the
+/// options that were recorded, the collections are the same and come in the same places; a trace with a [`Caveat`] may
+/// differ. With [other options](Replay::with_options) it says what a heap like that would have done with this program, as far
+/// as its safepoints are known: of those at which nothing was due, a trace has none.
+///
+/// # Examples
+///
+/// A replay whose collections are logged:
+///
+/// ```
+/// use tumulus_heap::{Heap, LogFormat};
+/// use tumulus_trace::{Recorder, Replay};
+///
+/// # let mut heap = Heap::new();
+/// # let recorder = Recorder::start(&mut heap, Vec::new())?;
+/// # heap.alloc(1);
+/// # heap.collect(&());
+/// # let (file, _) = recorder.finish(&mut heap)?;
+/// let replay = Replay::new(&file[..])?;
+/// let replayed = replay.run_with(|heap| heap.log_to(LogFormat::Plain, std::io::stderr()), |_, _| ())?;
+/// assert_eq!(replayed.divergence, None);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct Replay<R: Read> {
+    reader: Reader<R>,
+    settings: Settings,
+    options: Option<HeapBuilder>,
+}
+
+/// What a replay has left.
+///
+/// ```
+/// # let mut heap = tumulus_heap::Heap::new();
+/// # let recorder = tumulus_trace::Recorder::start(&mut heap, Vec::new())?;
+/// # let (file, _) = recorder.finish(&mut heap)?;
+/// let replayed = tumulus_trace::Replay::new(&file[..])?.run()?;
+/// assert_eq!((replayed.objects, replayed.misplaced_edges), (0, 0));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Replayed {
+    /// The heap, for its statistics.
+    pub heap: Heap,
+    /// Events that were done.
+    pub events: u64,
+    /// Objects that were made.
+    pub objects: u64,
+    /// What could not be recorded as it was.
+    pub caveats: Vec<Caveat>,
+    /// Where the replay began to differ from the program, if it did. None with other options.
+    pub divergence: Option<Divergence>,
+    /// Edges for which their object had no room. None, but in a trace that something else has written.
+    pub misplaced_edges: u64,
+}
+
+/// The first place at which a replay differs from the program that was recorded.
+///
+/// ```
+/// # use tumulus_trace::Divergence;
+/// fn tell(found: Option<Divergence>) -> String {
+///     found.map_or("as recorded".into(), |divergence| divergence.to_string())
+/// }
+/// assert_eq!(tell(None), "as recorded");
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Divergence {
+    /// The event that tells the outcome.
+    pub event: u64,
+    /// What was recorded.
+    pub recorded: Outcome,
+    /// What it was this time.
+    pub replayed: Outcome,
+}
+
+impl fmt::Display for Divergence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Divergence { event, recorded: a, replayed: b } = self;
+        write!(
+            f,
+            "differs from event {event} on: {} bytes used, {} committed, {} collections, {} freed; recorded were {}, {}, {}, {}",
+            b.used, b.committed, b.collections, b.freed_objects, a.used, a.committed, a.collections, a.freed_objects
+        )
+    }
+}
+
+impl<R: Read> Replay<R> {
+    /// Begins to read a trace, up to its options.
+    ///
+    /// # Errors
+    ///
+    /// [`TraceError`], if it is none.
+    pub fn new(reader: R) -> Result<Replay<R>, TraceError> {
+        let mut reader = Reader::new(reader)?;
+        match reader.next_event()? {
+            Some(Event::Settings(settings)) => Ok(Replay { reader, settings, options: None }),
+            _ => Err(reader.error(Flaw::Event { number: 0, what: "is not the settings" })),
+        }
+    }
+
+    /// A builder with the options that were recorded.
+    ///
+    /// ```
+    /// # let mut heap = tumulus_heap::Heap::builder().limit(5 << 20).build();
+    /// # let recorder = tumulus_trace::Recorder::start(&mut heap, Vec::new())?;
+    /// # let (file, _) = recorder.finish(&mut heap)?;
+    /// let replay = tumulus_trace::Replay::new(&file[..])?;
+    /// assert_eq!(replay.options().build().limit(), 5 << 20);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn options(&self) -> HeapBuilder {
+        let Settings { limit, growth, min_heap, nursery, page_retention, pause, collector, zeal, .. } = self.settings;
+        let builder = Heap::builder().limit(limit).growth(growth).min_heap(min_heap).nursery(nursery);
+        let builder = builder.pause_budget(pause).collector(collector).zeal(zeal);
+        page_retention.map_or(builder.clone(), |bytes| builder.page_retention(bytes))
+    }
+
+    /// Replays on a heap with other options: collections come when they are due in that one.
+    ///
+    /// ```
+    /// # let mut heap = tumulus_heap::Heap::new();
+    /// # let recorder = tumulus_trace::Recorder::start(&mut heap, Vec::new())?;
+    /// # let (file, _) = recorder.finish(&mut heap)?;
+    /// let replay = tumulus_trace::Replay::new(&file[..])?;
+    /// let options = replay.options().growth(1.3);
+    /// let replayed = replay.with_options(options).run()?;
+    /// # drop(replayed);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn with_options(mut self, options: HeapBuilder) -> Replay<R> {
+        self.options = Some(options);
+        self
+    }
+
+    /// Replays all of it.
+    ///
+    /// # Errors
+    ///
+    /// [`TraceError`], if the trace is broken, or an object of it cannot be made.
+    pub fn run(self) -> Result<Replayed, TraceError> {
+        self.run_with(|_| (), |_, _| ())
+    }
+
+    /// Replays all of it. `prepare` is called with the heap before, to have it logged; `after` with each event and the heap
+    /// after it.
+    ///
+    /// # Errors
+    ///
+    /// As for [`run`](Replay::run).
+    pub fn run_with(
+        mut self,
+        prepare: impl FnOnce(&mut Heap),
+        mut after: impl FnMut(&Event, &mut Heap),
+    ) -> Result<Replayed, TraceError> {
+        let built = self.options.clone().unwrap_or_else(|| self.options()).try_build();
+        let mut heap =
+            built.map_err(|_| self.reader.error(Flaw::Replay { number: 0, what: "there is no such heap" }))?;
+        prepare(&mut heap);
+        let mut stage = Stage {
+            heap,
+            is_as_recorded: self.options.is_none(),
+            is_exact: self.options.is_none(),
+            types: Vec::new(),
+            forms: Vec::new(),
+            objects: HashMap::new(),
+            next: 0,
+            tidy_at: 1 << 12,
+            roots: Default::default(),
+            pending: None,
+            divergence: None,
+            caveats: Vec::new(),
+            misplaced_edges: 0,
+        };
+        while let Some(event) = self.reader.next_event()? {
+            let number = self.reader.events() - 1;
+            stage.play(&event, number).map_err(|what| self.reader.error(Flaw::Replay { number, what }))?;
+            after(&event, &mut stage.heap);
+        }
+        let Stage { heap, next, divergence, mut caveats, misplaced_edges, .. } = stage;
+        caveats.sort_unstable();
+        Ok(Replayed { heap, events: self.reader.events(), objects: next, caveats, divergence, misplaced_edges })
+    }
+}
+
+/// An operation that waits for its outcome, which says how many bytes are outside of the heap then.
+#[derive(Copy, Clone, Debug)]
+struct Pending {
+    operation: Operation,
+    external: usize,
+    limit: usize,
+    failed: bool,
+}
+
+/// Where a trace is played.
+struct Stage {
+    heap: Heap,
+    is_as_recorded: bool,
+    /// Collections have been where they were in the program. If not, the collector may not know yet of a write that it knew
+    /// of there.
+    is_exact: bool,
+    types: Vec<TypeNumber>,
+    /// Of each form: its type and the size of its cell.
+    forms: Vec<(TypeNumber, u8)>,
+    /// The objects that may be alive.
+    objects: HashMap<u64, AnyGc>,
+    next: u64,
+    tidy_at: usize,
+    roots: [Vec<EdgeTo>; GROUPS.len()],
+    pending: Option<Pending>,
+    divergence: Option<Divergence>,
+    caveats: Vec<Caveat>,
+    misplaced_edges: u64,
+}
+
+impl Stage {
+    fn play(&mut self, event: &Event, number: u64) -> Result<(), &'static str> {
+        match event {
+            Event::Type { name, kind } => {
+                self.types.push(hooks::new_type(&mut self.heap, name, *kind).ok_or("it has too many types")?);
+            }
+            Event::Form { of, granules, .. } => self.forms.push((self.types[*of as usize], *granules)),
+            Event::Alloc { form, block } => self.alloc(*form, *block)?,
+            Event::Touch { object, what } => {
+                if let Some(&object) = self.objects.get(object) {
+                    self.touch(object, what);
+                }
+            }
+            Event::Edges { object, edges } => {
+                if let Some(&object) = self.objects.get(object) {
+                    let edges = self.found(edges);
+                    if !self.is_exact {
+                        self.touch(object, &Touching::Whole);
+                    }
+                    let fits = hooks::set_edges(&mut self.heap, object, &edges);
+                    self.misplaced_edges += u64::from(!fits && self.heap.contains(object));
+                }
+            }
+            Event::Elements { object, first, elements } => {
+                if let Some(&object) = self.objects.get(object) {
+                    if !self.is_exact {
+                        self.touch(object, &Touching::Elements(*first..*first + elements.len() as u32));
+                    }
+                    for (element, edges) in (*first..).zip(elements) {
+                        let edges = self.found(edges);
+                        let fits = hooks::set_element(&mut self.heap, object, element, &edges);
+                        self.misplaced_edges += u64::from(!fits && !edges.is_empty() && self.heap.contains(object));
+                    }
+                }
+            }
+            Event::Roots { group, keep, remove, insert } => {
+                let at = GROUPS.iter().position(|known| known == group).unwrap_or(0);
+                let keep = *keep as usize;
+                self.roots[at].splice(keep..keep + *remove as usize, insert.iter().copied());
+            }
+            Event::Operation { operation, external, limit, failed } => {
+                let (operation, external, limit, failed) = (*operation, *external, *limit, *failed);
+                self.pending = Some(Pending { operation, external, limit, failed });
+            }
+            Event::Outcome(outcome) => self.outcome(outcome, number),
+            Event::Caveat(caveat) => {
+                self.is_exact &= *caveat == Caveat::OtherHeaps;
+                self.caveats.push(*caveat);
+            }
+            Event::Settings(_) | Event::Phase { .. } | Event::Buffer { .. } => {}
+        }
+        Ok(())
+    }
+
+    fn alloc(&mut self, form: u32, block: Option<Block>) -> Result<(), &'static str> {
+        let (of, granules) = self.forms[form as usize];
+        let (bytes, long) = (block.map(|block| block.bytes), block.and_then(|block| block.long));
+        let made = hooks::put(&mut self.heap, of, granules, bytes, long).map_err(|misfit| match misfit {
+            Misfit::Form => "an object does not fit its size",
+            Misfit::Refused => "there is no memory for an object",
+        });
+        self.objects.insert(self.next, made?);
+        self.next += 1;
+        Ok(())
+    }
+
+    /// Those of the objects that edges lead to that are still known.
+    fn found(&self, edges: &[EdgeTo]) -> Vec<AnyGc> {
+        edges.iter().filter_map(|edge| self.objects.get(&edge.to?).copied()).collect()
+    }
+
+    fn touch(&mut self, object: AnyGc, what: &Touching) {
+        hooks::touch(&mut self.heap, object, what);
+    }
+
+    fn outcome(&mut self, recorded: &Outcome, event: u64) {
+        let Some(pending) = self.pending.take() else { return };
+        let mut roots = Vec::with_capacity(self.roots.iter().map(Vec::len).sum());
+        for root in self.roots.iter().flatten() {
+            if let Some(&to) = root.to.and_then(|to| self.objects.get(&to)) {
+                roots.push(Edge { to, untyped: root.untyped });
+            }
+        }
+        if self.is_as_recorded {
+            let before = (pending.external, pending.limit, pending.failed);
+            hooks::perform(&mut self.heap, pending.operation, &Roots(&roots), before, recorded.external);
+            self.compare(recorded, event);
+        } else {
+            self.perform_if_due(pending, &Roots(&roots), recorded.external);
+        }
+        if self.objects.len() >= self.tidy_at {
+            self.objects.retain(|_, object| self.heap.contains(*object));
+            self.tidy_at = (self.objects.len() * 2).max(1 << 12);
+        }
+    }
+
+    /// Does what was asked for, on a heap with options of its own.
+    fn perform_if_due(&mut self, pending: Pending, roots: &Roots<'_>, external_after: usize) {
+        self.set_external(pending.external);
+        match pending.operation {
+            Operation::Safepoint => self.heap.safepoint(roots),
+            Operation::Step(budget) => {
+                let _ = self.heap.step(roots, budget);
+            }
+            Operation::StartMajor => self.heap.start_major(),
+            Operation::Collect => self.heap.collect(roots),
+            Operation::CollectMinor => self.heap.collect_minor(roots),
+            // The limit is among the options.
+            Operation::SetLimit(_) | Operation::Nothing => {}
+        }
+        self.set_external(external_after);
+    }
+
+    fn set_external(&mut self, bytes: usize) {
+        let now = self.heap.external_bytes().get();
+        self.heap.adjust_external_bytes(bytes.cast_signed().wrapping_sub(now.cast_signed()));
+    }
+
+    fn compare(&mut self, recorded: &Outcome, event: u64) {
+        let replayed = hooks::outcome(&self.heap);
+        // An operation that unwound has left no figures.
+        if self.divergence.is_none() && replayed != *recorded && *recorded != Outcome::default() {
+            self.is_exact = false;
+            self.divergence = Some(Divergence { event, recorded: *recorded, replayed });
+        }
+    }
+}
+
+impl<R: Read> fmt::Debug for Replay<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Replay").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,5 @@
+//! See `tests/src/fuzz/buffers.rs`.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| tumulus_tests::fuzz::run("buffers", bytes));
