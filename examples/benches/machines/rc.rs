@@ -32,9 +32,11 @@ enum Upvalue {
     Closed(Value),
 }
 
+type Field = Option<(u32, Value)>;
+
 struct Object {
     prototype: Option<Rc<Object>>,
-    fields: RefCell<Box<[Option<(u32, Value)>]>>,
+    fields: RefCell<Box<[Field]>>,
     used: Cell<usize>,
 }
 
@@ -340,7 +342,7 @@ fn set_field(object: &Value, name: u32, value: Value) {
     fields[at] = Some((name, value));
 }
 
-fn place(fields: &[Option<(u32, Value)>], name: u32) -> usize {
+fn place(fields: &[Field], name: u32) -> usize {
     let mask = fields.len() - 1;
     let mut at = name as usize & mask;
     while fields[at].as_ref().is_some_and(|field| field.0 != name) {
