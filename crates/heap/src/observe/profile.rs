@@ -51,7 +51,8 @@ impl fmt::Display for Place {
 /// heap.track_allocations();
 /// let kept: Vec<_> = (0..10).map(|n| heap.alloc([n, 0, 0_u64])).collect();
 /// heap.collect(&kept[..4]);
-/// let row = &heap.allocation_profile().rows()[0];
+/// let profile = heap.allocation_profile();
+/// let row = &profile.rows()[0];
 /// assert_eq!((row.seen, row.objects, row.bytes), (10, 10, 320));
 /// assert_eq!((row.live_objects, row.live_bytes), (4, 128));
 /// ```
@@ -278,7 +279,8 @@ impl Heap {
     ///     heap.alloc([n; 3]);
     ///     heap.safepoint(&());
     /// }
-    /// let row = &heap.allocation_profile().rows()[0];
+    /// let profile = heap.allocation_profile();
+    /// let row = &profile.rows()[0];
     /// assert!(row.seen < 2_000);
     /// assert!(row.bytes.abs_diff(3_200_000) < 640_000); // about what was allocated
     /// heap.stop_observing_allocations();
