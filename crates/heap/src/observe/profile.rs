@@ -21,7 +21,7 @@ use std::panic::Location;
 /// heap.alloc([0_u64; 4]);
 /// let profile = heap.allocation_profile();
 /// assert!(profile.rows().iter().any(|row| row.place == Place::Guest(17)));
-/// assert!(profile.rows().iter().any(|row| matches!(row.place, Place::Host(at) if at.file().contains("profile.rs"))));
+/// assert!(profile.rows().iter().any(|row| matches!(row.place, Place::Host(_))));
 /// ```
 #[derive(Copy, Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
