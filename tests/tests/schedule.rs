@@ -1,12 +1,12 @@
 //! When collections come, how they keep up with the program, and what becomes of memory that is not needed.
 
-use tumulus_heap::{Budget, Event, Gc};
+use tumulus_heap::{Budget, Event, Gc, Progress};
 use tumulus_tests::{events, pinned};
 
 #[test]
 fn a_program_that_allocates_much_makes_the_collection_hurry() {
     let builder = pinned().min_heap(1 << 20).growth(1.2).nursery(0);
-    let mut heap = builder.pause_budget(Budget::work(12_000)).zeal(Zeal::none()).build();
+    let mut heap = builder.pause_budget(Budget::work(12_000)).build();
     let log = events(&mut heap);
     let live: Vec<Gc<[Option<Gc<u8>>; 10]>> = (0..20_000).map(|_| heap.alloc([None; 10])).collect();
     let list = heap.alloc_slice(&live);
@@ -25,8 +25,7 @@ fn a_program_that_allocates_much_makes_the_collection_hurry() {
 #[test]
 fn a_collection_ends_before_the_limit_is_reached() {
     const LIMIT: usize = 32 << 20;
-    let mut heap =
-        pinned().limit(LIMIT).pause_budget(Budget::work(10)).growth(100.0).nursery(0).zeal(Zeal::none()).build();
+    let mut heap = pinned().limit(LIMIT).pause_budget(Budget::work(10)).growth(100.0).nursery(0).build();
     let log = events(&mut heap);
     let mut live = Vec::new();
     for n in 0..if cfg!(miri) { 2_000 } else { 1_000_000_usize } {
@@ -46,7 +45,7 @@ fn a_collection_ends_before_the_limit_is_reached() {
 
 #[test]
 fn idle_time_is_used_for_what_will_be_due() {
-    let mut heap = pinned().nursery(1 << 20).zeal(Zeal::none()).build();
+    let mut heap = pinned().nursery(1 << 20).build();
     heap.alloc([0_u64; 100]);
     assert_eq!(heap.step(&(), Budget::unlimited()), Progress::Done);
     assert_eq!(heap.statistics().collections, 0, "for a kilobyte it is not worth it");
@@ -76,7 +75,7 @@ fn memory_that_stays_empty_is_given_back_after_some_collections() {
 #[test]
 fn what_is_kept_alive_outside_brings_collections_on() {
     let collections = |external: isize| {
-        let mut heap = pinned().nursery(0).zeal(Zeal::none()).build();
+        let mut heap = pinned().nursery(0).build();
         for _ in 0..100 {
             heap.alloc([0_u8; 64]);
             heap.adjust_external_bytes(external);
@@ -95,7 +94,7 @@ fn what_is_kept_alive_outside_brings_collections_on() {
 fn sweeping_keeps_up_with_a_program_that_makes_much_to_drop() {
     const KEPT: usize = 10_000;
     let builder = pinned().min_heap(4 << 20).growth(2.0).nursery(1 << 20);
-    let mut heap = builder.pause_budget(Budget::work(12_000)).zeal(Zeal::none()).build();
+    let mut heap = builder.pause_budget(Budget::work(12_000)).build();
     let log = events(&mut heap);
     let mut kept = vec![None; KEPT];
     for n in 0..if cfg!(miri) { 1_000 } else { 2_000_000_usize } {
@@ -130,7 +129,7 @@ fn garbage_does_not_pile_up_where_safepoints_are_rare_or_budgets_small() {
 #[test]
 fn pages_that_were_emptied_find_other_uses() {
     let builder = pinned().min_heap(1 << 20).growth(2.0).nursery(256 << 10);
-    let mut heap = builder.pause_budget(Budget::work(12_000)).zeal(Zeal::none()).build();
+    let mut heap = builder.pause_budget(Budget::work(12_000)).build();
     for size in 1..=if cfg!(miri) { 2 } else { 100_usize } {
         for _ in 0..2_000 {
             heap.alloc_slice_with(size * 16, |_| 0_u8);
@@ -152,13 +151,13 @@ fn an_object_larger_than_anything_does_not_make_the_heap_collect() {
 
 #[test]
 fn a_limit_that_changes_neither_cancels_a_collection_nor_breaks_the_plan() {
-    let mut heap = pinned().limit(64 << 10).zeal(Zeal::none()).build();
+    let mut heap = pinned().limit(64 << 10).build();
     while heap.try_alloc([0_u64; 30]).is_ok() {}
     heap.set_limit(128 << 10);
     heap.safepoint(&());
     assert_eq!(heap.statistics().collections, 1, "an allocation had failed");
 
-    let mut heap = pinned().limit(64 << 10).zeal(Zeal::none()).build();
+    let mut heap = pinned().limit(64 << 10).build();
     heap.on_near_limit(|_| 1 << 30);
     for n in 0..10_000_u64 {
         heap.alloc([n; 3]);

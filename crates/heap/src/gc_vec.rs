@@ -310,7 +310,7 @@ mod tests {
         let vec = heap.alloc(GcVec::new());
         let mut model = Vec::new();
         let mut random = 7_u64;
-        for turn in 0..if cfg!(miri) { 200 } else { 3_000_u32 } {
+        for turn in 0..3_000_u32 {
             random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
             let number = (random >> 33) as usize;
             match number % 10 {
@@ -340,7 +340,7 @@ mod tests {
         let mut heap = heap();
         let vec = heap.alloc(GcVec::new());
         let words = [0; 6].map(|_| heap.alloc("word"));
-        for word in words {
+        for &word in &words {
             vec.push(&mut heap, Some(word));
         }
         heap.collect(&vec); // it is old now, and so are they
@@ -360,7 +360,7 @@ mod tests {
         let vec = heap.alloc(GcVec::new());
         vec.push(&mut heap, None);
         heap.collect(&vec);
-        for n in 0..if cfg!(miri) { 2_500 } else { 10_000 } {
+        for n in 0..10_000 {
             let word = heap.alloc(n);
             vec.push(&mut heap, Some(word));
             if n % 1_000 == 0 {
