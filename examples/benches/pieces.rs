@@ -107,9 +107,10 @@ fn values_of_a_word() {
         let children = if depth == 0 { [Value::Nil; 2] } else { [wide(heap, depth - 1), wide(heap, depth - 1)] };
         Value::Pair(heap.alloc(children))
     }
-    fn narrow(heap: &mut Heap, depth: u32) -> Option<Gc<Word>> {
-        let [left, right] = if depth == 0 { [None; 2] } else { [narrow(heap, depth - 1), narrow(heap, depth - 1)] };
-        Some(heap.alloc(Word { left, right }))
+    fn narrow(heap: &mut Heap, depth: u32) -> Gc<Word> {
+        let [left, right] =
+            if depth == 0 { [None; 2] } else { [Some(narrow(heap, depth - 1)), Some(narrow(heap, depth - 1))] };
+        heap.alloc(Word { left, right })
     }
     fn wide_nodes(heap: &Heap, tree: Value) -> u32 {
         let Value::Pair(pair) = tree else { return 0 };
@@ -127,7 +128,7 @@ fn values_of_a_word() {
     let mut heap = Heap::new();
     let eight = seconds(|| {
         let tree = narrow(&mut heap, DEPTH);
-        assert_eq!(narrow_nodes(&heap, tree), (2 << DEPTH) - 1);
+        assert_eq!(narrow_nodes(&heap, Some(tree)), (2 << DEPTH) - 1);
         heap.collect(&tree);
     });
     let what = "a node of a tree: made, looked at, marked, freed";
@@ -234,16 +235,21 @@ struct Shaped {
     slots: Gc<[Value]>,
 }
 
+type Field = Option<(Gc<str>, Value)>;
+
 #[derive(Copy, Clone, Trace)]
 struct Hashed {
-    fields: Gc<[Option<(Gc<str>, Value)>]>,
+    fields: Gc<[Field]>,
 }
+
+/// What is remembered at a place in the program: the shape that was seen there last, the one that came of it, and the slot.
+type Transition = (Gc<Shape>, Gc<Shape>, usize);
 
 const OBJECTS: u32 = 1_000;
 
 /// Four properties are given to an object, and read again: with a hash table for each, and with shapes and inline caches.
 fn shapes() {
-    fn place(fields: &[Option<(Gc<str>, Value)>], name: Gc<str>) -> usize {
+    fn place(fields: &[Field], name: Gc<str>) -> usize {
         let mask = fields.len() - 1;
         let mut at = name.identity_hash() as usize & mask;
         while fields[at].is_some_and(|(other, _)| other != name) {
@@ -290,8 +296,7 @@ fn shapes() {
     });
 
     let empty = heap.alloc(Shape { slots: Vec::new(), next: Vec::new() });
-    // Of each place in the program: the shape that was seen there last, the one that came of it, and the slot.
-    let mut writes: [Option<(Gc<Shape>, Gc<Shape>, usize)>; 4] = [None; 4];
+    let mut writes: [Option<Transition>; 4] = [None; 4];
     let mut last = None;
     let made_shaped = seconds(|| {
         for _ in 0..OBJECTS {

@@ -45,7 +45,7 @@ fn the_lisp_reads_from_the_terminal() {
 fn the_leak_is_found_by_its_path() {
     let text = output(&mut Command::new(env!("CARGO_BIN_EXE_leak")));
     assert!(text.contains("alive after 100 visits: 302, after 200: 602"), "{text}");
-    assert!(text.contains("+100 Session"), "{text}");
+    assert!(text.contains("Session     100 new, 0 gone"), "{text}");
     assert!(text.contains("one of them: (root).rooms[0] -> Room.listeners[50].session -> Session"), "{text}");
     assert!(text.contains("with that mended: 2, and 2"), "{text}");
 }

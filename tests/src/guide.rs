@@ -25,6 +25,8 @@ chapters! {
     native_functions: "docs/src/native-functions.md",
     weak: "docs/src/weak.md",
     array_buffers: "docs/src/array-buffers.md",
+    lending: "docs/src/lending.md",
+    leaks: "docs/src/leaks.md",
     backing_stores: "docs/src/backing-stores.md",
     wrong_programs: "docs/src/wrong-programs.md",
     limits: "docs/src/limits.md",

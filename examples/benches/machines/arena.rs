@@ -3,7 +3,8 @@
 
 use crate::contest::Contestant;
 use gc_arena::{Arena, Collect, Gc, Mutation, RefLock, Rootable};
-use tumulus_examples::script::compiler::{Capture, Op, Program, compile};
+use tumulus_examples::script::code::{Capture, Op, Program};
+use tumulus_examples::script::compiler::compile;
 use tumulus_examples::script::natives::Native;
 
 /// Operations between two collections.

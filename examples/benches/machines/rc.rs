@@ -3,7 +3,8 @@
 use crate::contest::Contestant;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
-use tumulus_examples::script::compiler::{Capture, Op, Program, compile};
+use tumulus_examples::script::code::{Capture, Op, Program};
+use tumulus_examples::script::compiler::compile;
 use tumulus_examples::script::natives::Native;
 
 #[derive(Clone)]
@@ -32,9 +33,11 @@ enum Upvalue {
     Closed(Value),
 }
 
+type Field = Option<(u32, Value)>;
+
 struct Object {
     prototype: Option<Rc<Object>>,
-    fields: RefCell<Box<[Option<(u32, Value)>]>>,
+    fields: RefCell<Box<[Field]>>,
     used: Cell<usize>,
 }
 
@@ -340,7 +343,7 @@ fn set_field(object: &Value, name: u32, value: Value) {
     fields[at] = Some((name, value));
 }
 
-fn place(fields: &[Option<(u32, Value)>], name: u32) -> usize {
+fn place(fields: &[Field], name: u32) -> usize {
     let mask = fields.len() - 1;
     let mut at = name as usize & mask;
     while fields[at].as_ref().is_some_and(|field| field.0 != name) {

@@ -76,12 +76,8 @@ fn main() -> std::io::Result<()> {
     // What has grown?
     let diff = Diff::between(&before, &after);
     for change in diff.changes() {
-        println!(
-            "  {:>+5} {:<10} {:>+7} bytes",
-            change.new.len() as i64 - change.gone.len() as i64,
-            change.name,
-            change.size_delta()
-        );
+        let (new, gone) = (change.new.len(), change.gone.len());
+        println!("  {:<10} {new:>4} new, {gone} gone, {:>+6} bytes", change.name, change.size_delta());
     }
 
     // Who keeps one of them alive? Strings are the most, but they belong to something: the sessions say more.

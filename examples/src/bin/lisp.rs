@@ -8,7 +8,7 @@ use tumulus_heap::Heap;
 const STACK: usize = 256 << 20;
 
 fn main() {
-    let run = || std::env::args().nth(1).map_or_else(repl, run_file);
+    let run = || std::env::args().nth(1).map_or_else(repl, |path| run_file(&path));
     let main = std::thread::Builder::new().stack_size(STACK).spawn(run).expect("the system has room for a stack");
     if let Err(error) = main.join().expect("it does not panic") {
         eprintln!("{error}");
@@ -16,8 +16,8 @@ fn main() {
     }
 }
 
-fn run_file(path: String) -> Result<(), String> {
-    let text = std::fs::read_to_string(&path).map_err(|error| format!("{path}: {error}"))?;
+fn run_file(path: &str) -> Result<(), String> {
+    let text = std::fs::read_to_string(path).map_err(|error| format!("{path}: {error}"))?;
     let mut lisp = Lisp::new(Heap::builder());
     let outcome = lisp.run(&text);
     print!("{}", lisp.state.output);

@@ -9,7 +9,7 @@ use tumulus_arraybuffer::{BackingStore, Element, ElementKind, Error, SharedArray
 use tumulus_heap::{Gc, Heap};
 
 const WORKERS: usize = 3;
-const JOBS: usize = 12;
+const JOBS: u32 = 12;
 
 /// Words of the shared memory.
 const POSTED: u64 = 0; // how many jobs there are
@@ -34,23 +34,23 @@ impl Shared {
         Ok(Shared { heap, words })
     }
 
-    fn load(&self, at: u64) -> Result<f64, Error> {
-        Ok(number(&access(&self.heap, self.words, at)?.load(&self.heap)?))
+    fn load(&self, at: u64) -> Result<u32, Error> {
+        Ok(number(access(&self.heap, self.words, at)?.load(&self.heap)?))
     }
 
-    fn store(&mut self, at: u64, value: f64) -> Result<(), Error> {
-        access(&self.heap, self.words, at)?.store(&mut self.heap, Element::Number(value)).map(drop)
+    fn store(&mut self, at: u64, value: u32) -> Result<(), Error> {
+        access(&self.heap, self.words, at)?.store(&mut self.heap, Element::Number(value.into())).map(drop)
     }
 
     /// Adds, and wakes all who wait for this word to change.
-    fn add(&mut self, at: u64, value: f64) -> Result<(), Error> {
-        access(&self.heap, self.words, at)?.add(&mut self.heap, Element::Number(value))?;
+    fn add(&mut self, at: u64, value: u32) -> Result<(), Error> {
+        access(&self.heap, self.words, at)?.add(&mut self.heap, Element::Number(value.into()))?;
         atomics::notify(&self.heap, self.words, at, f64::INFINITY).map(drop)
     }
 
     /// Sleeps while a word has this value.
-    fn wait_while(&self, at: u64, value: f64) -> Result<(), Error> {
-        atomics::wait(&self.heap, self.words, at, Element::Number(value), f64::INFINITY).map(drop)
+    fn wait_while(&self, at: u64, value: u32) -> Result<(), Error> {
+        atomics::wait(&self.heap, self.words, at, Element::Number(value.into()), f64::INFINITY).map(drop)
     }
 
     /// Takes the next job; `None` when there will be none.
@@ -61,11 +61,11 @@ impl Shared {
             let (is_closed, taken, posted) = (self.load(CLOSED)?, self.load(TAKEN)?, self.load(POSTED)?);
             if taken < posted {
                 let next = access(&self.heap, self.words, TAKEN)?;
-                let (old, new) = (Element::Number(taken), Element::Number(taken + 1.0));
-                if next.compare_exchange(&mut self.heap, old.clone(), new)? == old {
-                    return Ok(Some(SLOTS + taken as u64));
+                let (old, new) = (Element::Number(taken.into()), Element::Number((taken + 1).into()));
+                if next.compare_exchange(&mut self.heap, old, new)? == old {
+                    return Ok(Some(SLOTS + u64::from(taken)));
                 }
-            } else if is_closed == 1.0 {
+            } else if is_closed == 1 {
                 return Ok(None);
             } else {
                 self.wait_while(BELL, bell)?;
@@ -74,15 +74,16 @@ impl Shared {
     }
 }
 
-fn number(element: &Element) -> f64 {
+fn number(element: Element) -> u32 {
     match element {
-        Element::Number(number) => *number,
-        other => unreachable!("an Int32Array has numbers, not {other:?}"),
+        #[allow(clippy::cast_sign_loss, reason = "none is less than zero")]
+        Element::Number(number) => number as u32,
+        Element::BigInt(_) => unreachable!("an Int32Array has numbers"),
     }
 }
 
 /// Counts primes, with a list in the worker's heap that is garbage soon.
-fn primes_to(shared: &mut Shared, limit: u32) -> usize {
+fn primes_to(shared: &mut Shared, limit: u32) -> u32 {
     let mut primes: Gc<Vec<u32>> = shared.heap.alloc(Vec::new());
     for candidate in 2..=limit {
         let mut divisors = shared.heap[primes].iter().take_while(|&&prime| prime * prime <= candidate);
@@ -92,7 +93,7 @@ fn primes_to(shared: &mut Shared, limit: u32) -> usize {
         }
         shared.heap.safepoint(&(primes, shared.words));
     }
-    shared.heap[primes].len()
+    shared.heap[primes].len() as u32
 }
 
 fn work(store: BackingStore) -> Result<usize, Error> {
@@ -100,9 +101,9 @@ fn work(store: BackingStore) -> Result<usize, Error> {
     let mut jobs = 0;
     while let Some(slot) = shared.take()? {
         let limit = shared.load(slot)?;
-        let count = primes_to(&mut shared, limit as u32);
-        shared.store(slot, count as f64)?;
-        shared.add(DONE, 1.0)?;
+        let count = primes_to(&mut shared, limit);
+        shared.store(slot, count)?;
+        shared.add(DONE, 1)?;
         jobs += 1;
     }
     Ok(jobs)
@@ -118,27 +119,27 @@ fn main() -> Result<(), Error> {
         })
         .collect();
 
-    for job in 0..JOBS as u64 {
-        shared.store(SLOTS + job, 100.0 * (job + 1) as f64)?;
-        shared.store(POSTED, (job + 1) as f64)?;
-        shared.add(BELL, 1.0)?;
+    for job in 0..JOBS {
+        shared.store(SLOTS + u64::from(job), 100 * (job + 1))?;
+        shared.store(POSTED, job + 1)?;
+        shared.add(BELL, 1)?;
     }
     loop {
         let done = shared.load(DONE)?;
-        if done == JOBS as f64 {
+        if done == JOBS {
             break;
         }
         shared.wait_while(DONE, done)?;
     }
-    shared.store(CLOSED, 1.0)?;
-    shared.add(BELL, 1.0)?;
+    shared.store(CLOSED, 1)?;
+    shared.add(BELL, 1)?;
 
     let mut jobs = 0;
     for worker in workers {
         jobs += worker.join().expect("it does not panic")?;
     }
-    for job in 0..JOBS as u64 {
-        println!("primes up to {:>4}: {:>3}", 100 * (job + 1), shared.load(SLOTS + job)?);
+    for job in 0..JOBS {
+        println!("primes up to {:>4}: {:>3}", 100 * (job + 1), shared.load(SLOTS + u64::from(job))?);
     }
     println!("{jobs} jobs by {WORKERS} workers; references to the memory: {}", store.use_count());
     Ok(())

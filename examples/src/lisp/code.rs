@@ -228,7 +228,7 @@ impl Program {
             ("list", items) => self.list(items),
             ("vector", items) => {
                 let list = self.list(items)?;
-                self.native(Native::ListToVector, Box::new([list]))
+                call_native(Native::ListToVector, Box::new([list]))
             }
             ("and", []) => Ok(self.literal(&Datum::Bool(true))),
             ("and" | "or", [single]) => self.code(single),
@@ -248,26 +248,17 @@ impl Program {
             _ => {
                 let args = self.all(rest)?;
                 match self.globals.insert_full(name).0 {
-                    number if number < NATIVES.len() => self.native(NATIVES[number].0, args),
+                    number if number < NATIVES.len() => call_native(NATIVES[number].0, args),
                     number => Ok(Code::Call(Box::new(Code::Global(number)), args)),
                 }
             }
         }
     }
 
-    fn native(&mut self, native: Native, args: Box<[Code]>) -> Result<Code, Error> {
-        let (_, name, arity) = NATIVES[native as usize];
-        if args.len() != arity {
-            return error(format!("{name} takes {arity} arguments, not {}", args.len()));
-        }
-        let is_direct = args.iter().all(Code::is_direct);
-        Ok(Code::CallNative(native, args, is_direct))
-    }
-
     fn list(&mut self, items: &[Datum]) -> Result<Code, Error> {
         items.iter().rev().try_fold(Code::Literal(0), |list, item| {
             let item = self.code(item)?;
-            self.native(Native::Cons, Box::new([item, list]))
+            call_native(Native::Cons, Box::new([item, list]))
         })
     }
 
@@ -277,6 +268,15 @@ impl Program {
             number => Ok(Code::SetGlobal(number, Box::new(value))),
         }
     }
+}
+
+fn call_native(native: Native, args: Box<[Code]>) -> Result<Code, Error> {
+    let (_, name, arity) = NATIVES[native as usize];
+    if args.len() != arity {
+        return error(format!("{name} takes {arity} arguments, not {}", args.len()));
+    }
+    let is_direct = args.iter().all(Code::is_direct);
+    Ok(Code::CallNative(native, args, is_direct))
 }
 
 fn names(data: &[Datum]) -> Result<Vec<Symbol>, Error> {

@@ -51,6 +51,10 @@ pub struct Guest<'g> {
 type Flow = ControlFlow<Value, (usize, Frame)>;
 
 /// Runs a function to its end. Its frame need not be kept by anybody.
+///
+/// # Errors
+///
+/// What the guest raised or did wrong.
 pub fn run(heap: &mut Heap, guest: &mut Guest<'_>, function: usize, frame: Frame) -> Outcome {
     if guest.state.depth >= guest.state.max_depth {
         return Err(Box::new(Fault::Raised(Value::Symbol(TOO_DEEP))));
@@ -70,6 +74,10 @@ pub fn run(heap: &mut Heap, guest: &mut Guest<'_>, function: usize, frame: Frame
 }
 
 /// Makes a frame with the variables of a call still unset. The first slot has the frame around it.
+///
+/// # Errors
+///
+/// If there is no room.
 pub fn new_frame(heap: &mut Heap, state: &State, parameters: usize, outer: Value) -> Outcome<Frame> {
     let fill = |slot| if slot == 0 { outer } else { Value::Nil };
     Ok(heap.try_or_collect(&(state, outer), |heap| heap.try_alloc_slice_with(parameters + 1, fill))?)

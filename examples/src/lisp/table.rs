@@ -25,6 +25,10 @@ pub fn hash_text(text: &str) -> u64 {
 
 impl Table {
     /// An empty table.
+    ///
+    /// # Errors
+    ///
+    /// If there is no room.
     pub fn new(heap: &mut Heap) -> Outcome<Gc<Table>> {
         let entries = heap.try_alloc_slice(&[None; 8])?;
         Ok(heap.try_alloc(Table { entries, used: 0 })?)
@@ -35,7 +39,11 @@ impl Table {
         heap[self.entries][find(heap, self.entries, key)].map(|(_, value)| value)
     }
 
-    /// Gives a key a value. If there is no room for that, the table is as it was.
+    /// Gives a key a value.
+    ///
+    /// # Errors
+    ///
+    /// If there is no room for that. The table is as it was.
     pub fn set(heap: &mut Heap, table: Gc<Table>, key: Value, value: Value) -> Outcome<()> {
         let Table { entries, used } = heap[table];
         let at = find(heap, entries, key);

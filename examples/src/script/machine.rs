@@ -8,105 +8,13 @@
 //!
 //! Safepoints are at calls and at the back edges of loops: no guest runs for long without one.
 
-use super::compiler::{Capture, Op, Program, compile};
+use super::code::{Capture, Op, Program};
+use super::compiler::compile;
+use super::fault::{Error, Fault, Outcome, wrong};
 use super::natives::{self, Native};
+use super::stack::Stack;
 use super::value::{Closure, Object, Upvalue, Value};
-use std::fmt;
-use tumulus_heap::{AllocError, Gc, GcVec, Heap, HeapBuilder, Interner, Trace, Tracer};
-
-/// Why the guest's program stopped, or its handler runs.
-#[derive(Debug)]
-pub enum Fault {
-    /// It threw this.
-    Thrown(Value),
-    /// It did something that has no meaning.
-    Wrong(String),
-    /// Its heap is full, and collecting did not help.
-    OutOfMemory,
-}
-
-/// A result of the guest's. The fault is boxed, so that this is no larger than a value.
-pub type Outcome<T = Value> = Result<T, Box<Fault>>;
-
-const _: () = assert!(size_of::<Outcome>() == 16);
-
-impl<V> From<AllocError<V>> for Box<Fault> {
-    fn from(_: AllocError<V>) -> Box<Fault> {
-        Box::new(Fault::OutOfMemory)
-    }
-}
-
-/// The fault of a guest that did something that has no meaning.
-#[cold]
-pub fn wrong<T>(message: impl Into<String>) -> Outcome<T> {
-    Err(Box::new(Fault::Wrong(message.into())))
-}
-
-/// Why a program gave no result.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Error {
-    /// It is none.
-    Syntax(String),
-    /// It threw something that it did not catch. This is the text of it.
-    Uncaught(String),
-}
-
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (Error::Syntax(text) | Error::Uncaught(text)) = self;
-        f.write_str(text)
-    }
-}
-
-impl std::error::Error for Error {}
-
-/// The stack of values. It does not grow, so that its slots need no check but that of their index.
-#[derive(Debug)]
-pub struct Stack {
-    slots: Box<[Value]>,
-    len: usize,
-}
-
-/// What is above the top is garbage, and is not traced.
-impl Trace for Stack {
-    fn trace(&self, tracer: &mut Tracer<'_>) {
-        self.slots[..self.len].trace(tracer);
-    }
-}
-
-impl Stack {
-    fn push(&mut self, value: Value) -> Outcome<()> {
-        let Some(slot) = self.slots.get_mut(self.len) else { return wrong("calls are nested too deep") };
-        *slot = value;
-        self.len += 1;
-        Ok(())
-    }
-
-    fn pop(&mut self) -> Value {
-        self.len -= 1;
-        self.slots[self.len]
-    }
-
-    /// Whether what is on top counts as true, seen where it is.
-    fn is_true(&self) -> bool {
-        !matches!(self.slots[self.len - 1], Value::Nil | Value::Bool(false))
-    }
-
-    fn peek(&self, below: usize) -> Value {
-        self.slots[self.len - 1 - below]
-    }
-
-    /// Takes `count` values and pushes one.
-    fn replace(&mut self, count: usize, value: Value) {
-        self.len -= count - 1;
-        self.slots[self.len - 1] = value;
-    }
-
-    /// The `count` values on top.
-    pub fn top(&self, count: usize) -> &[Value] {
-        &self.slots[self.len - count..self.len]
-    }
-}
+use tumulus_heap::{AllocError, Gc, GcVec, Heap, HeapBuilder, Interner, Trace};
 
 /// Everything from which the guest's objects are reached.
 #[derive(Debug, Trace)]
@@ -556,10 +464,8 @@ impl Machine {
     fn property(&mut self, target: Value, at: Value) -> Outcome {
         match (target, at) {
             (Value::Object(object), Value::Text(name)) => {
-                // A name that nobody has is no object's.
-                let text = self.heap[name].to_string();
-                let name = self.interner.get(&mut self.heap, &text);
-                Ok(name.and_then(|name| Object::get(&self.heap, object, name)).unwrap_or(Value::Nil))
+                let name = self.interner.intern_gc(&mut self.heap, name);
+                Ok(Object::get(&self.heap, object, name).unwrap_or(Value::Nil))
             }
             _ => wrong(format!("{} has nothing at {}", self.show(target), self.show(at))),
         }
@@ -574,12 +480,9 @@ impl Machine {
                 wrong(format!("the array has no item at {at}"))
             }
             (Value::Object(object), Value::Text(name)) => {
-                let text = self.heap[name].to_string();
-                let Machine { heap, state, interner, .. } = self;
-                Ok(heap.try_or_collect(&*state, |heap| {
-                    let name = interner.try_intern(heap, &text)?;
-                    Object::set(heap, object, name, value)
-                })?)
+                // Known perhaps by an object alone that nobody has any more: a root, as it is not on the stack.
+                let name = self.interner.intern_gc(&mut self.heap, name);
+                Ok(self.heap.try_or_collect(&(&self.state, name), |heap| Object::set(heap, object, name, value))?)
             }
             _ => wrong(format!("{} has nothing at {}", self.show(target), self.show(at))),
         }

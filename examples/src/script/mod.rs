@@ -11,15 +11,22 @@
 //! |---|---|---|
 //! | `lexer` | text to tokens | no |
 //! | `compiler` | tokens to bytecode | no |
-//! | `value` | values, arrays, objects | yes |
+//! | `code` | bytecode | no |
+//! | `value` | values and objects | yes |
+//! | `stack` | the stack, and what of it is alive | yes |
+//! | `fault` | what can go wrong | yes |
 //! | `natives` | the host's functions | yes |
 //! | `machine` | the machine: what roots what is explained there | yes |
 
+pub mod code;
 pub mod compiler;
+mod fault;
 mod lexer;
 mod machine;
 pub mod natives;
+mod stack;
 mod value;
 
-pub use machine::{Error, Machine};
+pub use fault::Error;
+pub use machine::Machine;
 pub use value::Value;

@@ -1,6 +1,7 @@
 //! The host's functions.
 
-use super::machine::{Machine, Outcome, wrong};
+use super::fault::{Outcome, wrong};
+use super::machine::Machine;
 use super::value::{Object, Value};
 
 macro_rules! natives {

@@ -88,6 +88,12 @@ impl<T: Object + ?Sized> Weak<T> {
         heap.contains(self.gc)
     }
 
+    /// The object, if no collection has found it dead, for a look that ends before the next slice of one.
+    #[inline]
+    pub(super) fn peek(self, heap: &Heap) -> Option<Gc<T>> {
+        heap.contains(self.gc).then_some(self.gc)
+    }
+
     /// A hash of the object's identity, as [`Gc::identity_hash`], also when it is dead.
     ///
     /// ```
