@@ -60,6 +60,22 @@ fn the_plain_log_is_the_same_in_each_run() {
     let (second, _) = logged(LogFormat::Plain);
     assert_eq!(first, second);
     assert_eq!(first.lines().filter(|line| line.starts_with('#')).count() as u64, collections);
+    assert!(!first.contains(['{', '}']), "a figure that has no name: {first}");
+}
+
+#[test]
+fn a_line_of_the_plain_log_is_a_sentence() {
+    let told = Rc::new(RefCell::new(Vec::new()));
+    let mut heap = Heap::builder().zeal(Zeal::none()).build();
+    let sink = Rc::clone(&told);
+    heap.on_event(move |event| sink.borrow_mut().push(event.to_string()));
+    heap.alloc([0_u64; 3]);
+    heap.collect(&());
+    let told = told.borrow();
+    assert_eq!(told[0], "#1 full: begins at 32 bytes (16384 committed), asked for");
+    let (sizes, rest) = told[1].split_once(", ").expect("figures");
+    assert_eq!(sizes, "#1 full: 32 -> 0 bytes (16384 committed)");
+    assert!(rest.starts_with("1 objects freed, ") && rest.ends_with(" units in 1 slices, asked for"), "{rest}");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 //! A callback of the program's is told in this file; logs, which are told of each slice as well, are in `log/`.
 
 use crate::heap::Heap;
-use crate::log::Log;
+use crate::log::{Log, plain};
 use crate::stats::{Lap, Timing};
 use std::fmt;
 use std::time::{Duration, Instant};
@@ -145,38 +145,10 @@ pub enum Event {
     },
 }
 
+/// One line of a log, without times: the same in each run of the same program.
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Event::Began { number, kind, reason, used, committed } => {
-                write!(f, "#{number} {kind}: begins at {used} bytes ({committed} committed), {reason}")
-            }
-            Event::Ended {
-                number,
-                kind,
-                reason,
-                slices,
-                work,
-                used_before,
-                used_after,
-                committed,
-                freed_objects,
-                ..
-            } => {
-                write!(
-                    f,
-                    "#{number} {kind}: {used_before} -> {used_after} bytes ({committed} committed), {freed_objects} objects \
-                 freed, {work} units in {slices} slices, {reason}"
-                )
-            }
-            Event::Hurried { kind, times: Some(times), used, bound } => {
-                write!(f, "{kind}: hurries, {times} times the budget; {used} bytes used of {bound}")
-            }
-            Event::Hurried { kind, times: None, used, bound } => {
-                write!(f, "{kind}: hurries, completed at once; {used} bytes used of {bound}")
-            }
-            Event::Abandoned { kind } => write!(f, "{kind}: abandoned"),
-        }
+        plain(self, f)
     }
 }
 

@@ -9,6 +9,7 @@ pub mod mmu;
 pub mod options;
 pub mod outcome;
 mod recorder;
+mod replayed;
 pub mod report;
 mod run;
 pub mod session;

@@ -64,6 +64,8 @@ pub struct Setup {
     pub logs: Vec<(LogFormat, Box<dyn Write>)>,
     /// Where snapshots go: one after half of the operations, two after a third and two thirds, and so on.
     pub snapshots: Vec<PathBuf>,
+    /// Where a trace of the run goes, to be replayed.
+    pub record: Option<Box<dyn Write>>,
     /// Set it to stop the run.
     pub interrupt: Arc<AtomicBool>,
     /// How long it may take.
@@ -105,7 +107,7 @@ pub fn run(workload: &mut (impl Workload + ?Sized), mut setup: Setup) -> Result<
     let cpu = cpu.elapsed();
     let (operations, planned) = (session.operations(), session.planned());
     let wall = session.recorder.borrow().elapsed();
-    let (heap, recorder, missed) = session.end();
+    let (heap, recorder, missed, record_error) = session.end();
     let mut recorder = recorder.borrow_mut();
     recorder.sample(&heap, Instant::now());
     recorder.take_census(&heap, Instant::now(), "at the end, garbage included");
@@ -128,6 +130,9 @@ pub fn run(workload: &mut (impl Workload + ?Sized), mut setup: Setup) -> Result<
         began_at: about.began_at,
         checksum: result.as_ref().ok().map(|checksum| format!("{checksum:016x}")),
         end: match result {
+            Ok(_) if record_error.is_some() => {
+                End::Failed(format!("the trace could not be written: {}", record_error.unwrap_or_default()))
+            }
             Ok(_) => missed.first().map_or(End::Completed, |path| {
                 End::Failed(format!("{}: the run ended before a snapshot was due", path.display()))
             }),

@@ -4,6 +4,7 @@ use crate::Random;
 use crate::recorder::Recorder;
 use crate::run::{Progress, Setup, Watch};
 use std::cell::RefCell;
+use std::io::Write;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -36,6 +37,8 @@ pub struct Session {
     interrupt: Arc<AtomicBool>,
     deadline: Option<Instant>,
     watch: Option<Watch>,
+    trace: Option<tumulus_trace::Recorder<Box<dyn Write>>>,
+    trace_error: Option<String>,
 }
 
 /// When a session looks around next.
@@ -55,6 +58,8 @@ impl Session {
             heap.log_to(format, writer);
         }
         let recorder = Recorder::listen(&mut heap);
+        let trace = setup.record.map(|writer| tumulus_trace::Recorder::start(&mut heap, writer)).transpose();
+        let (trace, trace_error) = trace.map_or_else(|error| (None, Some(error.to_string())), |trace| (trace, None));
         let now = Instant::now();
         Session {
             random: Random::with_seed(setup.seed),
@@ -68,6 +73,8 @@ impl Session {
             interrupt: setup.interrupt,
             deadline: setup.time_limit.and_then(|limit| now.checked_add(limit)),
             watch: setup.watch,
+            trace,
+            trace_error,
             heap,
         }
     }
@@ -103,6 +110,12 @@ impl Session {
         if self.looks.left == 0 { self.look(roots) } else { Ok(()) }
     }
 
+    /// Looks around, as a safepoint does, where something else has had the heap do its work.
+    pub(crate) fn passed<R: Trace>(&mut self, roots: impl FnOnce() -> R) -> Result<(), Stop> {
+        self.looks.left -= 1;
+        if self.looks.left == 0 { self.look(&roots()) } else { Ok(()) }
+    }
+
     /// A full [collection](Heap::collect), asked for by the program, after which it is known exactly what is alive.
     ///
     /// # Errors
@@ -118,6 +131,11 @@ impl Session {
         if self.phase != name {
             self.phase = name;
             self.recorder.borrow_mut().phase(name, self.operations);
+            if let Some(trace) = &mut self.trace
+                && let Err(error) = trace.phase(&mut self.heap, name)
+            {
+                self.trace_error = Some(error.to_string());
+            }
         }
     }
 
@@ -199,12 +217,18 @@ impl Session {
         Ok(())
     }
 
-    /// Ends the logs, and gives the heap, the recorder and the snapshots that were not made.
-    pub(crate) fn end(mut self) -> (Heap, Rc<RefCell<Recorder>>, Vec<PathBuf>) {
+    /// Ends the logs and the trace, and gives the heap, the recorder, the snapshots that were not made, and what the trace has
+    /// failed with.
+    pub(crate) fn end(mut self) -> (Heap, Rc<RefCell<Recorder>>, Vec<PathBuf>, Option<String>) {
+        if let Some(trace) = self.trace.take()
+            && let Err(error) = trace.finish(&mut self.heap)
+        {
+            self.trace_error.get_or_insert(error.to_string());
+        }
         self.heap.end_logs();
         let missed =
             self.snapshots.into_iter().chain(self.snapshots_due.into_iter().rev().map(|(_, path)| path)).collect();
-        (self.heap, self.recorder, missed)
+        (self.heap, self.recorder, missed, self.trace_error)
     }
 }
 

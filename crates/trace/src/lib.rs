@@ -18,6 +18,22 @@ mod info;
 mod recorder;
 mod replay;
 
+/// A budget as it is written in options: units of work, microseconds, or `unlimited`.
+///
+/// ```
+/// use tumulus_heap::Budget;
+///
+/// assert_eq!(tumulus_trace::budget_text(Budget::work(500)), "500");
+/// assert_eq!(tumulus_trace::budget_text(Budget::unlimited()), "unlimited");
+/// ```
+pub fn budget_text(budget: tumulus_heap::Budget) -> String {
+    match tumulus_heap::hooks::budget_parts(budget) {
+        (Some(units), _) => units.to_string(),
+        (None, Some(nanoseconds)) => format!("{}us", nanoseconds.div_ceil(1000)),
+        (None, None) => "unlimited".into(),
+    }
+}
+
 pub use caveat::Caveat;
 pub use cut::{Part, cut};
 pub use decode::Reader;
@@ -26,4 +42,4 @@ pub use error::{Flaw, TraceError};
 pub use event::{Block, BufferChange, EdgeTo, Event, Kind, Operation, Outcome, RootGroup, Settings, Touching};
 pub use info::{Info, PhaseInfo, TypeInfo, check, info};
 pub use recorder::{Recorder, Summary};
-pub use replay::{Divergence, Replay, Replayed};
+pub use replay::{Divergence, Player, Replay, Replayed};

@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::io::Read;
 use tumulus_heap::hooks::{self, Edge, Misfit, Operation, Outcome, Roots, Settings, Touching, TypeNumber};
-use tumulus_heap::{AnyGc, Heap, HeapBuilder};
+use tumulus_heap::{AnyGc, Heap, HeapBuilder, Trace};
 
 /// A trace that is about to be replayed.
 ///
@@ -165,7 +165,7 @@ impl<R: Read> Replay<R> {
     ///
     /// As for [`run`](Replay::run).
     pub fn run_with(
-        mut self,
+        self,
         prepare: impl FnOnce(&mut Heap),
         mut after: impl FnMut(&Event, &mut Heap),
     ) -> Result<Replayed, TraceError> {
@@ -173,8 +173,20 @@ impl<R: Read> Replay<R> {
         let mut heap =
             built.map_err(|_| self.reader.error(Flaw::Replay { number: 0, what: "there is no such heap" }))?;
         prepare(&mut heap);
-        let mut stage = Stage {
-            heap,
+        let mut player = self.player();
+        while let Some(event) = player.step(&mut heap)? {
+            after(&event, &mut heap);
+        }
+        let Player { reader, stage } = player;
+        let Stage { next: objects, divergence, mut caveats, misplaced_edges, .. } = stage;
+        caveats.sort_unstable();
+        Ok(Replayed { heap, events: reader.events(), objects, caveats, divergence, misplaced_edges })
+    }
+
+    /// Replays event by event, on a heap of the caller's, which nothing else has used. Unless there are
+    /// [other options](Replay::with_options), it has those that were [recorded](Replay::options).
+    pub fn player(self) -> Player<R> {
+        let stage = Stage {
             is_as_recorded: self.options.is_none(),
             is_exact: self.options.is_none(),
             types: Vec::new(),
@@ -188,14 +200,70 @@ impl<R: Read> Replay<R> {
             caveats: Vec::new(),
             misplaced_edges: 0,
         };
-        while let Some(event) = self.reader.next_event()? {
-            let number = self.reader.events() - 1;
-            stage.play(&event, number).map_err(|what| self.reader.error(Flaw::Replay { number, what }))?;
-            after(&event, &mut stage.heap);
-        }
-        let Stage { heap, next, divergence, mut caveats, misplaced_edges, .. } = stage;
-        caveats.sort_unstable();
-        Ok(Replayed { heap, events: self.reader.events(), objects: next, caveats, divergence, misplaced_edges })
+        Player { reader: self.reader, stage }
+    }
+}
+
+/// A replay, event by event; made by [`Replay::player`].
+///
+/// ```
+/// # let mut heap = tumulus_heap::Heap::new();
+/// # let recorder = tumulus_trace::Recorder::start(&mut heap, Vec::new())?;
+/// # heap.alloc(1);
+/// # heap.collect(&());
+/// # let (file, _) = recorder.finish(&mut heap)?;
+/// let replay = tumulus_trace::Replay::new(&file[..])?;
+/// let mut heap = replay.options().build();
+/// let mut player = replay.player();
+/// while let Some(event) = player.step(&mut heap)? {
+///     println!("{event:?}: {} bytes", heap.statistics().used_bytes);
+/// }
+/// assert_eq!((player.divergence(), player.objects()), (None, 1));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct Player<R: Read> {
+    reader: Reader<R>,
+    stage: Stage,
+}
+
+impl<R: Read> Player<R> {
+    /// Plays the next event on a heap, which is the same each time. None, when the trace has come to its end.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Replay::run`].
+    pub fn step(&mut self, heap: &mut Heap) -> Result<Option<Event>, TraceError> {
+        let number = self.reader.events();
+        let Some(event) = self.reader.next_event()? else { return Ok(None) };
+        let played = self.stage.play(heap, &event, number);
+        played.map_err(|what| self.reader.error(Flaw::Replay { number, what }))?;
+        Ok(Some(event))
+    }
+
+    /// The roots of the program as it is now, for a snapshot.
+    pub fn roots(&self) -> impl Trace {
+        self.stage.roots().into_iter().map(|edge| edge.to).collect::<Vec<AnyGc>>()
+    }
+
+    /// The first place at which the replay differs from the program.
+    pub fn divergence(&self) -> Option<&Divergence> {
+        self.stage.divergence.as_ref()
+    }
+
+    /// What could not be recorded as it was, as far as was told by now.
+    pub fn caveats(&self) -> &[Caveat] {
+        &self.stage.caveats
+    }
+
+    /// How many objects were made.
+    pub fn objects(&self) -> u64 {
+        self.stage.next
+    }
+}
+
+impl<R: Read> fmt::Debug for Player<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Player").field("events", &self.reader.events()).finish_non_exhaustive()
     }
 }
 
@@ -210,7 +278,6 @@ struct Pending {
 
 /// Where a trace is played.
 struct Stage {
-    heap: Heap,
     is_as_recorded: bool,
     /// Collections have been where they were in the program. If not, the collector may not know yet of a write that it knew
     /// of there.
@@ -230,37 +297,37 @@ struct Stage {
 }
 
 impl Stage {
-    fn play(&mut self, event: &Event, number: u64) -> Result<(), &'static str> {
+    fn play(&mut self, heap: &mut Heap, event: &Event, number: u64) -> Result<(), &'static str> {
         match event {
             Event::Type { name, kind } => {
-                self.types.push(hooks::new_type(&mut self.heap, name, *kind).ok_or("it has too many types")?);
+                self.types.push(hooks::new_type(heap, name, *kind).ok_or("it has too many types")?);
             }
             Event::Form { of, granules, .. } => self.forms.push((self.types[*of as usize], *granules)),
-            Event::Alloc { form, block } => self.alloc(*form, *block)?,
+            Event::Alloc { form, block } => self.alloc(heap, *form, *block)?,
             Event::Touch { object, what } => {
                 if let Some(&object) = self.objects.get(object) {
-                    self.touch(object, what);
+                    Stage::touch(heap, object, what);
                 }
             }
             Event::Edges { object, edges } => {
                 if let Some(&object) = self.objects.get(object) {
                     let edges = self.found(edges);
                     if !self.is_exact {
-                        self.touch(object, &Touching::Whole);
+                        Stage::touch(heap, object, &Touching::Whole);
                     }
-                    let fits = hooks::set_edges(&mut self.heap, object, &edges);
-                    self.misplaced_edges += u64::from(!fits && self.heap.contains(object));
+                    let fits = hooks::set_edges(heap, object, &edges);
+                    self.misplaced_edges += u64::from(!fits && heap.contains(object));
                 }
             }
             Event::Elements { object, first, elements } => {
                 if let Some(&object) = self.objects.get(object) {
                     if !self.is_exact {
-                        self.touch(object, &Touching::Elements(*first..*first + elements.len() as u32));
+                        Stage::touch(heap, object, &Touching::Elements(*first..*first + elements.len() as u32));
                     }
                     for (element, edges) in (*first..).zip(elements) {
                         let edges = self.found(edges);
-                        let fits = hooks::set_element(&mut self.heap, object, element, &edges);
-                        self.misplaced_edges += u64::from(!fits && !edges.is_empty() && self.heap.contains(object));
+                        let fits = hooks::set_element(heap, object, element, &edges);
+                        self.misplaced_edges += u64::from(!fits && !edges.is_empty() && heap.contains(object));
                     }
                 }
             }
@@ -273,7 +340,7 @@ impl Stage {
                 let (operation, external, limit, failed) = (*operation, *external, *limit, *failed);
                 self.pending = Some(Pending { operation, external, limit, failed });
             }
-            Event::Outcome(outcome) => self.outcome(outcome, number),
+            Event::Outcome(outcome) => self.outcome(heap, outcome, number),
             Event::Caveat(caveat) => {
                 self.is_exact &= *caveat == Caveat::OtherHeaps;
                 self.caveats.push(*caveat);
@@ -283,10 +350,10 @@ impl Stage {
         Ok(())
     }
 
-    fn alloc(&mut self, form: u32, block: Option<Block>) -> Result<(), &'static str> {
+    fn alloc(&mut self, heap: &mut Heap, form: u32, block: Option<Block>) -> Result<(), &'static str> {
         let (of, granules) = self.forms[form as usize];
         let (bytes, long) = (block.map(|block| block.bytes), block.and_then(|block| block.long));
-        let made = hooks::put(&mut self.heap, of, granules, bytes, long).map_err(|misfit| match misfit {
+        let made = hooks::put(heap, of, granules, bytes, long).map_err(|misfit| match misfit {
             Misfit::Form => "an object does not fit its size",
             Misfit::Refused => "there is no memory for an object",
         });
@@ -300,61 +367,65 @@ impl Stage {
         edges.iter().filter_map(|edge| self.objects.get(&edge.to?).copied()).collect()
     }
 
-    fn touch(&mut self, object: AnyGc, what: &Touching) {
-        hooks::touch(&mut self.heap, object, what);
+    fn touch(heap: &mut Heap, object: AnyGc, what: &Touching) {
+        hooks::touch(heap, object, what);
     }
 
-    fn outcome(&mut self, recorded: &Outcome, event: u64) {
+    /// The roots that are known.
+    fn roots(&self) -> Vec<Edge> {
+        let known = |root: &EdgeTo| {
+            let to = *self.objects.get(&root.to?)?;
+            Some(Edge { to, untyped: root.untyped })
+        };
+        self.roots.iter().flatten().filter_map(known).collect()
+    }
+
+    fn outcome(&mut self, heap: &mut Heap, recorded: &Outcome, event: u64) {
         let Some(pending) = self.pending.take() else { return };
-        let mut roots = Vec::with_capacity(self.roots.iter().map(Vec::len).sum());
-        for root in self.roots.iter().flatten() {
-            if let Some(&to) = root.to.and_then(|to| self.objects.get(&to)) {
-                roots.push(Edge { to, untyped: root.untyped });
-            }
-        }
+        let roots = self.roots();
         if self.is_as_recorded {
             let before = (pending.external, pending.limit, pending.failed);
-            hooks::perform(&mut self.heap, pending.operation, &Roots(&roots), before, recorded.external);
-            self.compare(recorded, event);
+            hooks::perform(heap, pending.operation, &Roots(&roots), before, recorded.external);
+            self.compare(heap, recorded, event);
         } else {
-            self.perform_if_due(pending, &Roots(&roots), recorded.external);
+            perform_if_due(heap, pending, &Roots(&roots), recorded.external);
         }
         if self.objects.len() >= self.tidy_at {
-            self.objects.retain(|_, object| self.heap.contains(*object));
+            self.objects.retain(|_, object| heap.contains(*object));
             self.tidy_at = (self.objects.len() * 2).max(1 << 12);
         }
     }
 
-    /// Does what was asked for, on a heap with options of its own.
-    fn perform_if_due(&mut self, pending: Pending, roots: &Roots<'_>, external_after: usize) {
-        self.set_external(pending.external);
-        match pending.operation {
-            Operation::Safepoint => self.heap.safepoint(roots),
-            Operation::Step(budget) => {
-                let _ = self.heap.step(roots, budget);
-            }
-            Operation::StartMajor => self.heap.start_major(),
-            Operation::Collect => self.heap.collect(roots),
-            Operation::CollectMinor => self.heap.collect_minor(roots),
-            // The limit is among the options.
-            Operation::SetLimit(_) | Operation::Nothing => {}
-        }
-        self.set_external(external_after);
-    }
-
-    fn set_external(&mut self, bytes: usize) {
-        let now = self.heap.external_bytes().get();
-        self.heap.adjust_external_bytes(bytes.cast_signed().wrapping_sub(now.cast_signed()));
-    }
-
-    fn compare(&mut self, recorded: &Outcome, event: u64) {
-        let replayed = hooks::outcome(&self.heap);
+    fn compare(&mut self, heap: &Heap, recorded: &Outcome, event: u64) {
+        let replayed = hooks::outcome(heap);
         // An operation that unwound has left no figures.
         if self.divergence.is_none() && replayed != *recorded && *recorded != Outcome::default() {
             self.is_exact = false;
             self.divergence = Some(Divergence { event, recorded: *recorded, replayed });
         }
     }
+}
+
+/// Does what was asked for, on a heap with options of its own.
+fn perform_if_due(heap: &mut Heap, pending: Pending, roots: &Roots<'_>, external_after: usize) {
+    set_external(heap, pending.external);
+    match pending.operation {
+        Operation::Safepoint => heap.safepoint(roots),
+        Operation::Step(budget) => {
+            let _ = heap.step(roots, budget);
+        }
+        Operation::StartMajor => heap.start_major(),
+        Operation::Collect => heap.collect(roots),
+        Operation::CollectMinor => heap.collect_minor(roots),
+        // The limit is among the options.
+        Operation::SetLimit(_) | Operation::Nothing => {}
+    }
+    set_external(heap, external_after);
+}
+
+fn set_external(heap: &mut Heap, bytes: usize) {
+    let now = heap.external_bytes().get();
+    heap.adjust_external_bytes(bytes.cast_signed().wrapping_sub(now.cast_signed()));
 }
 
 impl<R: Read> fmt::Debug for Replay<R> {

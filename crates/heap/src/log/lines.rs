@@ -1,8 +1,11 @@
 //! A line for each collection.
 //!
+//! What there is to tell of an event is taken from it in one place, [`each_figure`]; how it is written is up to each form.
+//!
 //! Every text in here is a fixed word, so that nothing has to be escaped.
 
 use crate::events::{Event, Kind};
+use std::fmt;
 use std::io::{self, Write};
 use std::time::Duration;
 
@@ -24,6 +27,37 @@ fn v8_name(kind: Kind) -> &'static str {
         Kind::Minor => "Minor Mark-Sweep",
         Kind::Full => "Mark-Sweep",
     }
+}
+
+/// As a sentence, without times.
+pub(crate) fn plain(event: &Event, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let sentence = match event {
+        Event::Began { .. } => "#{number} {gc}: begins at {used} bytes ({committed} committed), {reason}",
+        Event::Ended { .. } => {
+            "#{number} {gc}: {used_before} -> {used_after} bytes ({committed_after} committed), {freed_objects} objects freed, \
+             {work} units in {slices} slices, {reason}"
+        }
+        Event::Hurried { times: Some(_), .. } => {
+            "{gc}: hurries, {times} times the budget; {used} bytes used of {bound}"
+        }
+        Event::Hurried { times: None, .. } => "{gc}: hurries, completed at once; {used} bytes used of {bound}",
+        Event::Abandoned { .. } => "{gc}: abandoned",
+    };
+    let mut figures = Vec::new();
+    each_figure(event, Duration::ZERO, &mut |name, figure| {
+        figures.push((name, figure));
+        Ok(())
+    })
+    .map_err(|_| fmt::Error)?;
+    // Words, and names of figures in braces.
+    for (at, part) in sentence.split(['{', '}']).enumerate() {
+        match figures.iter().find(|(name, _)| at % 2 == 1 && *name == part) {
+            Some((_, Figure::Word(word))) => f.write_str(word)?,
+            Some((_, Figure::Count(count))) => write!(f, "{count}")?,
+            _ => f.write_str(part)?,
+        }
+    }
+    Ok(())
 }
 
 /// As V8's `--trace-gc`.

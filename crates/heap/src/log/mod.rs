@@ -6,6 +6,8 @@
 mod chrome;
 mod lines;
 
+pub(crate) use lines::plain;
+
 use crate::events::{Event, Pause};
 use crate::heap::Heap;
 use std::fmt;

@@ -10,6 +10,7 @@ mod inspect;
 mod output;
 mod run;
 mod shell;
+mod trace;
 mod watch;
 mod what;
 mod workloads;
@@ -28,6 +29,7 @@ Examples:
   tumulus run binary-trees --set depth=18 --limit 64m
   tumulus compare binary-trees               time against memory, and what collecting costs
   tumulus inspect before.heapsnapshot        what is in a heap, and what keeps it alive
+  tumulus record splay -o splay.trace        what a program does to its heap, to be replayed
 
 Exit codes:
   0    all is done
@@ -80,6 +82,15 @@ Examples:
   tumulus inspect b.heapsnapshot --path @1234
   tumulus inspect b.heapsnapshot --diff a.heapsnapshot";
 
+const TRACE_EXAMPLES: &str = "\
+Examples:
+  tumulus record splay --limit 64m -o splay.trace
+  tumulus replay splay.trace                       the same collections, in the same places
+  tumulus replay splay.trace --nursery 0           those of another heap
+  tumulus trace info splay.trace
+  tumulus trace check *.trace
+  tumulus trace cut splay.trace --phase measure -o part.trace";
+
 const COMPLETIONS_EXAMPLE: &str = "\
 Example:
   tumulus completions bash > ~/.local/share/bash-completion/completions/tumulus";
@@ -109,6 +120,15 @@ enum Command {
     Inspect(inspect::Arguments),
     /// Checks that heap snapshots are sound
     Check(inspect::CheckArguments),
+    /// Runs a workload, and records what it does to its heap
+    #[command(after_help = TRACE_EXAMPLES)]
+    Record(trace::RecordArguments),
+    /// Replays a recorded program: the same collections in the same places, or those of a heap with other options
+    #[command(after_help = TRACE_EXAMPLES)]
+    Replay(trace::ReplayArguments),
+    /// Says what is in a trace, checks it, or cuts a part out
+    #[command(after_help = TRACE_EXAMPLES)]
+    Trace(trace::TraceArguments),
     /// Lists the workloads that are built in, or describes one
     Workloads(workloads::Arguments),
     /// Prints what a shell needs to complete this program's words
@@ -132,6 +152,9 @@ pub fn main() -> ExitCode {
         Command::Merge(arguments) => compare::run_merge(arguments, &mut out),
         Command::Inspect(arguments) => inspect::run(arguments, &mut out),
         Command::Check(arguments) => inspect::run_check(arguments, &mut out),
+        Command::Record(arguments) => trace::record(arguments, &interrupt, &mut out),
+        Command::Replay(arguments) => trace::replay(arguments, &interrupt, &mut out),
+        Command::Trace(arguments) => trace::run(arguments, &mut out),
         Command::Completions(arguments) => shell::completions(arguments, &mut out),
         Command::Man(arguments) => shell::man(arguments, &mut out),
         Command::Workloads(arguments) => workloads::run(arguments, &mut out),

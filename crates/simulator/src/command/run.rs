@@ -140,6 +140,11 @@ impl Outputs {
         Ok(code(&outcome))
     }
 
+    /// Whether nothing but figures for another program is printed.
+    pub(super) fn is_silent(&self) -> bool {
+        self.quiet || self.json.as_deref() == Some(Path::new("-"))
+    }
+
     /// Says which files were written, so that nobody has to look for them.
     fn name_files(&self, out: &mut Output) -> Result<(), Failure> {
         let one = |name, path: &Option<PathBuf>| path.iter().map(|path| (name, path.clone())).collect::<Vec<_>>();

@@ -18,6 +18,16 @@ pub enum MergeError {
         /// Its format.
         found: u32,
     },
+    /// A file tells of a run of nothing that is compared.
+    #[error("file {file} is broken: it has a run of contender {contender}, and there are {contenders}")]
+    Broken {
+        /// Which, from 1.
+        file: usize,
+        /// The number of the contender, from 0.
+        contender: usize,
+        /// How many there are.
+        contenders: usize,
+    },
     /// A file is of another comparison.
     #[error("file {file} is of another comparison than file 1: {what} differ")]
     Other {
@@ -62,6 +72,10 @@ pub fn merge(parts: Vec<Comparison>) -> Result<Comparison, MergeError> {
     for (at, part) in parts.iter().enumerate() {
         if part.format != FORMAT {
             return Err(MergeError::Format { file: at + 1, found: part.format });
+        }
+        let contenders = part.contenders.len();
+        if let Some(run) = part.runs.iter().find(|run| run.contender >= contenders) {
+            return Err(MergeError::Broken { file: at + 1, contender: run.contender, contenders });
         }
     }
     let mut parts = parts.into_iter().enumerate();

@@ -83,6 +83,8 @@ fn shards_are_parts_of_one_comparison() {
     assert!(error.contains("is in file 1 and in file 3"), "{error}");
     let newer = folder.write("newer.json", &super::read(&parts[0]).replacen("\"format\":1", "\"format\":9", 1));
     assert!(told(tumulus().arg("merge").arg(&newer), 1).contains("its format is 9, and this program reads 1"));
+    let wrong = folder.write("wrong.json", &super::read(&parts[0]).replacen("{\"contender\":0", "{\"contender\":9", 1));
+    assert!(told(tumulus().arg("merge").arg(&wrong), 1).contains("it has a run of contender 9, and there are 4"));
     let broken = folder.write("broken.json", &super::read(&parts[0])[..1000]);
     assert!(told(tumulus().arg("merge").arg(&broken), 1).contains("broken.json: EOF"));
     let other = folder.file("other.json");

@@ -4,6 +4,7 @@ mod comparing;
 mod running;
 mod shell;
 mod snapshots;
+mod traces;
 
 use assert_cmd::Command;
 use std::path::{Path, PathBuf};
