@@ -86,7 +86,26 @@ async function look(page) {
         const compared = compare(name, await page.evaluate(engine(name)));
         console.log(`DevTools, ${name}: ${compared} nodes of the same retained size, and of the same size together`);
     }
+    await draw(page);
     assert.deepEqual(page.errors, []);
+}
+
+// The Performance panel draws what happened in the heap.
+async function draw(page) {
+    const show = `import('./ui/legacy/legacy.js').then(UI => UI.ViewManager.ViewManager.instance().showView('timeline')).then(() => true)`;
+    await page.evaluate(show);
+    const button = `elements().find(element => /^Load trace/.test(element.title || element.ariaLabel) && element.getBoundingClientRect().height > 0)`;
+    await until(() => page.evaluate(`!!(${button})`), 'a button');
+    await page.choose(join(folder, 'trace.json'), () => page.click(button));
+    const names = `import('./ui/legacy/legacy.js')
+        .then(UI => UI.ViewManager.ViewManager.instance().view('timeline').widget())
+        .then(panel => panel.flameChart.mainDataProvider.entryData.map(({ name }) => name))`;
+    const drawn = await until(async () => {
+        const drawn = await page.evaluate(names).catch(() => []);
+        return drawn.length > 0 && drawn;
+    }, 'the trace to be drawn', 20);
+    assert(drawn.includes('MinorGC') && drawn.includes('MajorGC'), JSON.stringify(drawn));
+    console.log(`DevTools, trace: ${drawn.length} events drawn`);
 }
 
 // All nodes of all types, from the engine in the worker of the panel.

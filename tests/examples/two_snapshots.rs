@@ -1,4 +1,4 @@
-//! Writes two snapshots of a small program, and what `tumulus-snapshot` says of them: to be compared with what others say, by
+//! Writes two snapshots of a small program, a trace of its collections, and what `tumulus-snapshot` says of them: to be compared with what others say, by
 //! `scripts/devtools`.
 //!
 //! ```sh
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use tumulus_arraybuffer::SharedArrayBuffer;
-use tumulus_heap::{EphemeronMap, Gc, Heap, NativeFn, Trace, WeakRef};
+use tumulus_heap::{EphemeronMap, Gc, Heap, LogFormat, NativeFn, Trace, WeakRef};
 use tumulus_snapshot::{Ephemerons, Snapshot};
 
 #[derive(Trace)]
@@ -52,14 +52,19 @@ struct Listener {
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let folder = std::env::args().nth(1).map_or_else(std::env::temp_dir, PathBuf::from);
     let mut heap = Heap::new();
+    heap.log_to(LogFormat::ChromeTrace, File::create(folder.join("trace.json"))?);
     let window = window(&mut heap)?;
     let before = shoot(&mut heap, window, &folder.join("before.heapsnapshot"))?;
+
+    heap.collect_minor(&window);
+    heap.collect(&window);
 
     let closed = heap.get_mut(window).tabs.pop().expect("a tab");
     let tab = tab(&mut heap, "https://tumulus.example/new", 3, None)?;
     heap.get_mut(window).tabs.insert(0, tab);
     assert!(heap.contains(closed), "no collection yet");
     let after = shoot(&mut heap, window, &folder.join("after.heapsnapshot"))?;
+    heap.end_logs();
     println!("{}", json!({ "before": before, "after": after }));
     Ok(())
 }

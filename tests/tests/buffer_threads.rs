@@ -313,7 +313,7 @@ fn an_element_that_was_validated_once_is_operated_on_by_threads() {
     });
     let mut heap = calm_heap();
     let array = view(&mut heap, ElementKind::Int32, &store);
-    assert_eq!(array.get_as::<i32>(&heap, 3), Some(-2 * scaled(10_000, 50) as i32));
+    assert_eq!(array.get_as::<i32>(&heap, 3), Some(-2 * i32::try_from(scaled(10_000, 50)).unwrap()));
     assert!(matches!(atomics::int32(&heap, array, 4), Err(Error::Range { offset: 4, available: 4, .. })));
     assert!(matches!(atomics::uint32(&heap, array, 0), Err(Error::ViewKind { .. })));
     let plain = TypedArray::with_length(&mut heap, ElementKind::Int32, 1).unwrap();

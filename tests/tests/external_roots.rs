@@ -2,7 +2,7 @@
 
 use tumulus_arraybuffer::{ArrayBuffer, BackingStore, DetachKey, SharedArrayBuffer};
 use tumulus_heap::Heap;
-use tumulus_snapshot::Snapshot;
+use tumulus_snapshot::{Edge, Snapshot};
 use tumulus_tests::calm_heap;
 
 /// The identities and sizes of the external roots.
@@ -53,7 +53,7 @@ fn a_snapshot_has_a_group_of_them() {
     let buffer = ArrayBuffer::new(&mut heap, 1000).unwrap();
     let held_by = |snapshot: &Snapshot| {
         let group = snapshot.named("(External roots)").next().unwrap();
-        snapshot.node(group).edges().map(|edge| edge.to()).collect::<Vec<_>>()
+        snapshot.node(group).edges().map(Edge::to).collect::<Vec<_>>()
     };
     assert_eq!(held_by(&Snapshot::of_heap(&mut heap, &buffer.erase()).unwrap()), Vec::<u32>::new());
 

@@ -134,6 +134,9 @@ fn pauses_of_slices_are_counted_one_by_one() {
     assert!(totals.slices > 1, "{totals:?}");
     // The slice in which a collection ends may go on with what comes after it.
     assert!(statistics.pauses(Kind::Full).count().abs_diff(totals.slices) <= 1);
+    let by_reason = statistics.by_reason().map(|(kind, reason, _)| statistics.pauses_by_reason(kind, reason).count());
+    assert_eq!(by_reason.sum::<u64>(), statistics.pauses(Kind::Full).count());
+    assert_eq!(statistics.pauses_by_reason(Kind::Full, Reason::Limit).count(), 0);
     let longest = statistics.pauses(Kind::Full).longest();
     assert!(longest.as_secs_f64() > totals.longest.as_secs_f64() * 0.98, "{longest:?}, {totals:?}");
 }

@@ -27,8 +27,8 @@ unsafe fn foreign(
 
 /// A store that was not a raw pointer. Where there is no memory for its record, this ends the process, as it does where there is
 /// none for a `Vec`.
-fn whole(record: Result<&'static Record, Refused>) -> BackingStore {
-    let Ok(record) = record else { std::alloc::handle_alloc_error(std::alloc::Layout::new::<Record>()) };
+fn whole(record: &Result<&'static Record, Refused>) -> BackingStore {
+    let Ok(record) = *record else { std::alloc::handle_alloc_error(std::alloc::Layout::new::<Record>()) };
     BackingStore::counted(record)
 }
 
@@ -46,7 +46,7 @@ unsafe fn owned<O: Send + 'static>(
 ) -> BackingStore {
     let release = Release::Deleter(Box::new(move |_, _| drop(owner)));
     // SAFETY: the caller's promise.
-    whole(unsafe { foreign(data, bytes, traits, Some(release), born) })
+    whole(&unsafe { foreign(data, bytes, traits, Some(release), born) })
 }
 
 /// A box, or the value where there is no memory for one.
@@ -240,7 +240,7 @@ impl BackingStore {
         let traits = Traits::STATIC.and(Traits::READ_ONLY);
         // SAFETY: the bytes are there for ever, and nobody writes to them.
         let record = unsafe { foreign(NonNull::from(bytes).cast(), bytes.len(), traits, None, Location::caller()) };
-        whole(record)
+        whole(&record)
     }
 
     /// The same for bytes that can be written to.
@@ -260,7 +260,7 @@ impl BackingStore {
         let len = bytes.len();
         // SAFETY: the bytes are there for ever, and ours.
         let record = unsafe { foreign(NonNull::from(bytes).cast(), len, Traits::STATIC, None, Location::caller()) };
-        whole(record)
+        whole(&record)
     }
 
     /// Bytes behind a pointer, which `deleter` frees: it gets the pointer, the length, and `deleter_data`.

@@ -142,9 +142,12 @@ impl Session {
     /// How many operations the workload is going to do, if it knows.
     pub fn plan(&mut self, operations: u64) {
         self.planned = Some(operations);
-        let parts = self.snapshots.len() as u64 + 1;
+        // Those that are due by an earlier plan as well.
+        let waiting = self.snapshots_due.drain(..).rev().map(|(_, path)| path);
+        let paths: Vec<PathBuf> = waiting.chain(self.snapshots.drain(..)).collect();
+        let parts = paths.len() as u64 + 1;
         let due = (1..parts).map(|part| (operations / parts * part).max(1));
-        self.snapshots_due = due.zip(self.snapshots.drain(..)).collect();
+        self.snapshots_due = due.zip(paths).collect();
         self.snapshots_due.reverse();
     }
 

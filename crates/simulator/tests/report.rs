@@ -91,9 +91,9 @@ fn names_are_never_markup() {
 #[test]
 fn a_run_of_which_little_is_known_has_a_report() {
     let mut outcome = outcome();
-    outcome.pauses = Default::default();
-    outcome.time = Default::default();
-    outcome.memory = Default::default();
+    outcome.pauses = tumulus_simulator::outcome::Pauses::default();
+    outcome.time = tumulus_simulator::outcome::Time::default();
+    outcome.memory = tumulus_simulator::outcome::Memory::default();
     outcome.planned = None;
     outcome.checksum = None;
     outcome.command.clear();

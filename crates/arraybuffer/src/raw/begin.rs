@@ -6,7 +6,7 @@
 use super::classes::{LARGEST, class_of};
 use super::pool::IsZero;
 use super::record::{BUFFER, HOLDER, NOBODY, Parts, Record, Release, Traits};
-use super::records::{with_local, with_table};
+use super::records::{Local, with_local, with_table};
 use super::wrapped::{NotAdded, Wrapped};
 use super::{large, mapping};
 use std::panic::Location;
@@ -96,7 +96,7 @@ fn begin_small(wanted: Wanted, first: FirstRef, born: &'static Location<'static>
 fn begin_slow(wanted: Wanted, first: FirstRef, born: &'static Location<'static>) -> Option<&'static Record> {
     let Wanted { byte_length, max_byte_length, .. } = wanted;
     let (refs, claim, payer) = first.parts();
-    let (record, id) = with_local(|local| local.record())?;
+    let (record, id) = with_local(Local::record)?;
     let Some((data, traits)) = memory(wanted) else {
         with_local(|local| local.recycle(record));
         return None;
@@ -168,7 +168,7 @@ pub(crate) unsafe fn begin_foreign(
     born: &'static Location<'static>,
 ) -> Result<&'static Record, Refused> {
     let Foreign { data, bytes, traits, release } = foreign;
-    let (record, id) = with_local(|local| local.record()).ok_or(Refused::NoMemory)?;
+    let (record, id) = with_local(Local::record).ok_or(Refused::NoMemory)?;
     if traits.has(Traits::RAW) && bytes > 0 {
         let added = with_table(|table| table.wrapped.add(data.addr().get(), bytes, id, born));
         if let Err(why) = added {

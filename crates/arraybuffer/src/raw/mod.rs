@@ -12,6 +12,7 @@
 //! | `lifecycle.rs` | how references to them come and go, and how they end |
 //! | `resize.rs` | how they change their size |
 //! | `queue.rs` | what waits to be released |
+//! | `prefetch.rs` | hints to the processor |
 //! | `words.rs` | shared bytes |
 //! | `object.rs` | the buffer in the heap, and its bytes |
 //! | `cast.rs` | bytes as numbers of other types |
@@ -31,6 +32,7 @@ mod lifecycle;
 mod mapping;
 mod object;
 mod pool;
+mod prefetch;
 mod queue;
 mod record;
 mod records;

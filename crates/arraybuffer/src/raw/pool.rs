@@ -12,6 +12,7 @@
 
 use super::chunk::{Depot, Word};
 use super::classes::{COUNT, size_of_class};
+use super::prefetch::prefetch_all;
 use super::shelf::Shelf;
 use crate::sync::Mutex;
 use std::ptr::NonNull;
@@ -55,26 +56,7 @@ pub(super) fn trim_to(bytes: usize) {
     }
 }
 
-/// Fetches a block that will be written to before long, or its beginning: its stores then do not wait for memory.
-#[inline]
-fn prefetch(block: NonNull<u8>, bytes: usize) {
-    #[cfg(all(target_arch = "x86_64", not(miri)))]
-    {
-        use std::arch::x86_64::{_MM_HINT_ET0, _mm_prefetch};
-        // Eight lines at a time, or as many instructions would go into counting them.
-        for lines in 0..bytes.min(PREFETCHED) / 512 {
-            for line in 0..8 {
-                // SAFETY: a hint, of an address inside of the block.
-                unsafe { _mm_prefetch::<_MM_HINT_ET0>(block.as_ptr().add(lines * 512 + line * 64).cast()) }
-            }
-        }
-    }
-    #[cfg(not(all(target_arch = "x86_64", not(miri))))]
-    let _ = (block, bytes);
-}
-
-/// How much of the next block is fetched.
-#[cfg(all(target_arch = "x86_64", not(miri)))]
+/// How much of the next block is fetched while one is handed out: its stores then do not wait for memory.
 const PREFETCHED: usize = 1024;
 
 /// How many blocks are exchanged with the depot at once.
@@ -124,7 +106,8 @@ impl Magazine {
         let bit = self.used.take();
         let (word, left) = self.used.top();
         if left != 0 {
-            prefetch(word.block(class, left.trailing_zeros()).0, size_of_class(class));
+            let next = word.block(class, left.trailing_zeros()).0;
+            prefetch_all(next.as_ptr(), size_of_class(class).min(PREFETCHED));
         }
         Some((word.block(class, bit).0, IsZero::Unknown))
     }
@@ -149,17 +132,17 @@ impl Magazine {
     pub(super) fn put(&mut self, class: usize, block: NonNull<u8>) {
         match self.used.top().0.bit_of(class, &Block(block)) {
             Some(bit) if self.count < MOST[class] => self.used.add(bit),
-            _ => self.put_elsewhere(class, Block(block)),
+            _ => self.put_elsewhere(class, &Block(block)),
         }
         self.count += 1;
     }
 
     #[inline(never)]
-    fn put_elsewhere(&mut self, class: usize, block: Block) {
+    fn put_elsewhere(&mut self, class: usize, block: &Block) {
         if self.used.is_full() || self.count >= MOST[class] {
             self.return_blocks(class);
         }
-        let (word, bit) = Word::of(class, &block);
+        let (word, bit) = Word::of(class, block);
         self.used.push(word, 1 << bit);
     }
 

@@ -11,6 +11,7 @@
 use super::classes::COUNT;
 use super::directory::{self, SLAB};
 use super::pool::Magazine;
+use super::prefetch::prefetch;
 use super::record::Record;
 use super::shelf::Shelf;
 use super::wrapped::Ranges;
@@ -96,6 +97,9 @@ impl Local {
             self.fetch()?;
         }
         let record = &self.slab[self.vacant.take() as usize];
+        if let Some(next) = self.slab.get(self.vacant.top().1.trailing_zeros() as usize) {
+            prefetch(next);
+        }
         let id = self.ids.start;
         self.ids.start += 1;
         Some((record, id))

@@ -300,10 +300,10 @@ impl Heap {
     /// Notes how long the collector has been at work since the slice began, or since this was called last in it. The cycle is
     /// given if it has just ended.
     fn end_lap(&mut self, ended: Option<&Cycle>) {
-        let extent = ended.or(self.accounts.cycle.as_ref()).map(|cycle| cycle.extent);
+        let cycle = ended.or(self.accounts.cycle.as_ref()).map(|cycle| (cycle.extent, cycle.reason));
         let lap = self.accounts.clock.end_lap();
-        let Some(extent) = extent else { return };
-        self.accounts.ledger.note_slice(extent, lap.took);
+        let Some((extent, reason)) = cycle else { return };
+        self.accounts.ledger.note_slice(extent, reason, lap.took);
         let used = self.store.used_bytes();
         self.listener.tell_pause(|| Pause::new(kind(extent), lap, used));
     }

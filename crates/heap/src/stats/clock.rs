@@ -132,6 +132,11 @@ impl Clock {
         }
     }
 
+    /// How long the program ran since the heap was made.
+    pub(crate) fn of_program(&self) -> Duration {
+        self.made.elapsed().saturating_sub(self.at_work_ever)
+    }
+
     /// The part of the time since the heap was made in which the program ran, from 0 to 1.
     pub(crate) fn mutator_utilisation(&self) -> f64 {
         f64::from(mutator_ppm(self.at_work_ever, self.made.elapsed())) / f64::from(WHOLE)

@@ -80,6 +80,7 @@ const REASONS: [Reason; 6] =
 pub(crate) struct Ledger {
     totals: [[CollectionTotals; REASONS.len()]; KINDS.len()],
     pauses: [Pauses; KINDS.len()],
+    pauses_by_reason: [[Pauses; REASONS.len()]; KINDS.len()],
 }
 
 impl Ledger {
@@ -100,8 +101,10 @@ impl Ledger {
         });
     }
 
-    pub(crate) fn note_slice(&mut self, extent: Extent, took: Duration) {
-        self.pauses[place_of(extent)].note(took);
+    pub(crate) fn note_slice(&mut self, extent: Extent, reason: Reason, took: Duration) {
+        let place = place_of(extent);
+        self.pauses[place].note(took);
+        self.pauses_by_reason[place][reason as usize].note(took);
     }
 }
 
@@ -180,6 +183,39 @@ impl CollectionStatistics<'_> {
     /// ```
     pub fn pauses(&self, kind: Kind) -> &Pauses {
         &self.heap.accounts.ledger.pauses[kind as usize]
+    }
+
+    /// The same of collections that began for one reason. What a program asks for while a collection is under way is for that
+    /// reason from then on.
+    ///
+    /// ```
+    /// # use tumulus_heap::{Heap, Kind, Reason};
+    /// let mut heap = Heap::new();
+    /// heap.collect(&());
+    /// let statistics = heap.collection_statistics();
+    /// let asked = statistics.pauses_by_reason(Kind::Full, Reason::Asked);
+    /// println!("99 of 100 slices took at most {:?}", asked.percentile(99.0));
+    /// # if std::env::var_os("TUMULUS_ZEAL").is_none() {
+    /// assert_eq!(asked.count(), 1);
+    /// assert_eq!(statistics.pauses_by_reason(Kind::Full, Reason::Growth).count(), 0);
+    /// # }
+    /// ```
+    pub fn pauses_by_reason(&self, kind: Kind, reason: Reason) -> &Pauses {
+        &self.heap.accounts.ledger.pauses_by_reason[kind as usize][reason as usize]
+    }
+
+    /// Bytes that the program allocates in a second of its own time, since the heap was made.
+    ///
+    /// ```
+    /// # use tumulus_heap::Heap;
+    /// let mut heap = Heap::new();
+    /// heap.alloc([0_u64; 100]);
+    /// println!("{:.1} MB/s", heap.collection_statistics().allocation_rate() / 1e6);
+    /// # assert!(heap.collection_statistics().allocation_rate() > 0.0);
+    /// ```
+    pub fn allocation_rate(&self) -> f64 {
+        let time = self.heap.accounts.clock.of_program().as_secs_f64();
+        if time > 0.0 { self.heap.store.allocated_bytes() as f64 / time } else { 0.0 }
     }
 
     /// The part of the time since the heap was made in which the program ran and not the collector, from 0 to 1.

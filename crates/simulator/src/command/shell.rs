@@ -48,9 +48,15 @@ pub(super) fn man(arguments: &Man, out: &mut Output) -> Result<Code, Failure> {
     Ok(Code::Done)
 }
 
-/// The names of pages and what is on them: the program, and each command.
+/// The names of pages and what is on them: the program, and each command, and the commands of commands.
 fn pages(program: &clap::Command) -> Vec<(String, clap::Command)> {
-    let commands = program.get_subcommands();
-    let of_commands = commands.map(|command| (format!("tumulus-{}", command.get_name()), command.clone()));
-    std::iter::once(("tumulus".into(), program.clone())).chain(of_commands).collect()
+    let mut pages = vec![("tumulus".to_string(), program.clone())];
+    let mut at = 0;
+    while let Some((name, command)) = pages.get(at) {
+        let below = command.get_subcommands().map(|below| (format!("{name}-{}", below.get_name()), below.clone()));
+        let below: Vec<_> = below.collect();
+        pages.extend(below);
+        at += 1;
+    }
+    pages
 }

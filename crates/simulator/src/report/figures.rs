@@ -18,7 +18,9 @@ pub(super) struct Key<'k> {
 
 impl Key<'_> {
     pub(super) fn write(&self, page: &mut Page) {
-        let (number, unit) = self.figure.split_once(' ').unwrap_or((&self.figure, ""));
+        let is_unit = |letter: char| letter == ' ' || letter == '/';
+        let (number, unit) = self.figure.split_at(self.figure.find(is_unit).unwrap_or(self.figure.len()));
+        let unit = unit.trim_start();
         page.raw(format_args!(
             "<div id=\"{}\"><h2>{}</h2>\n<p class=\"big\">{}<small>{}</small></p>\n<p class=\"of\">{}</p>\n<p class=\"meter\">",
             self.id,
@@ -109,6 +111,8 @@ fn footprint(outcome: &Outcome) -> Key<'static> {
     let memory = outcome.memory;
     let peak = memory.peak_total;
     let limit = memory.limit.map(|limit| ("the limit", bytes(limit)));
+    // Only a full collection finds out.
+    let live = (memory.peak_live > 0).then(|| ("alive, at most", bytes(memory.peak_live)));
     let external = (memory.peak_external > 0).then(|| ("outside, at most", bytes(memory.peak_external)));
     let whole = memory.limit.unwrap_or(peak).max(peak);
     Key {
@@ -120,8 +124,9 @@ fn footprint(outcome: &Outcome) -> Key<'static> {
             ("live", share(memory.peak_live.min(peak), whole)),
             ("used", share(peak.saturating_sub(memory.peak_live), whole)),
         ],
-        facts: [("alive, at most", bytes(memory.peak_live)), ("objects, at most", bytes(memory.peak_used))]
+        facts: live
             .into_iter()
+            .chain([("objects, at most", bytes(memory.peak_used))])
             .chain(external)
             .chain(limit)
             .collect(),

@@ -20,7 +20,10 @@ pub(super) fn write(page: &mut Page, outcome: &Outcome) {
         if outcome.curve.iter().any(|sample| sample.live > 0) {
             legend.push(("live", "alive after the last full collection"));
         }
-        legend.extend([("minor", "minor collections"), ("full", "full collections")]);
+        for (kind, entry) in [(Kind::Minor, ("minor", "minor collections")), (Kind::Full, ("full", "full collections"))]
+        {
+            legend.extend(outcome.collections.iter().any(|collection| collection.kind == kind).then_some(entry));
+        }
         page.legend(&legend);
         if outcome.collections_left_out > 0 {
             let words = format!("{} minor collections are left out here.", outcome.collections_left_out);

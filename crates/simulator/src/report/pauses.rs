@@ -20,7 +20,12 @@ pub(super) fn write(page: &mut Page, outcome: &Outcome) {
         let shortest = pauses.all.counts.first().map_or(1, |&(time, _)| time);
         let (scale, ticks) = ticks::log_duration(shortest.max(100), pauses.all.longest);
         page.raw(over_time(outcome, scale, &ticks));
-        page.legend(&[("minor", "minor: the longest of each moment"), ("full", "full")]);
+        let of = [
+            (&pauses.minor, ("minor", "minor: the longest of each moment")),
+            (&pauses.full, ("full", "full: the same")),
+        ];
+        let legend: Vec<(&str, &str)> = of.into_iter().filter(|(of, _)| of.count > 0).map(|(_, entry)| entry).collect();
+        page.legend(&legend);
         page.raw("<h2 id=\"distribution\" style=\"margin-top:22px\">Their distribution</h2>\n");
         page.raw(distribution(outcome, scale, &ticks));
         let row = |name: &str, of: &Distribution| {

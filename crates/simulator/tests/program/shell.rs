@@ -29,5 +29,6 @@ fn there_is_a_man_page_for_the_program_and_for_each_command() {
         assert!(read(file.as_ref()).contains(".TH tumulus"), "{file}");
     }
     assert!(read(&folder.file("tumulus-compare.1")).contains("null\\-limit"));
+    assert!(read(&folder.file("tumulus-trace-cut.1")).contains(".TH tumulus"), "commands of commands have pages, too");
     assert_eq!(printed(tumulus().arg("man")).lines().filter(|line| line.starts_with(".TH")).count(), 1);
 }
