@@ -286,10 +286,7 @@ fn a_snapshot_shows_the_leak() {
 
     let [early, late] = [0, 1].map(|at| Snapshot::parse(&std::fs::read(&snapshots[at]).unwrap()).unwrap());
     std::fs::remove_dir_all(&folder).unwrap();
-    let forgotten = |snapshot: &Snapshot| {
-        let names: Vec<&str> = snapshot.nodes().map(tumulus_snapshot::Node::name).collect();
-        names.iter().filter(|name| name.ends_with("Subscription")).count()
-    };
+    let forgotten = |snapshot: &Snapshot| snapshot.nodes().filter(|node| node.name().ends_with("Subscription")).count();
     assert!((40..90).contains(&forgotten(&early)), "{}", forgotten(&early));
     assert!((90..180).contains(&forgotten(&late)), "{}", forgotten(&late));
     // The bus alone retains most of what is there.
