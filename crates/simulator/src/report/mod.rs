@@ -1,7 +1,7 @@
 //! Reports: a run, or several side by side, as one file of HTML.
 //!
 //! A file is complete in itself: styles, script and drawings are in it, and its content security policy lets no request leave
-//! it. What a workload or a type is called is not trusted; all text goes through [`Esc`](page::Esc).
+//! it. What a workload or a type is called is not trusted; all text is escaped, in one place.
 //!
 //! - `page.rs`: the frame of a page; `page.css` and `page.js` are what it looks like, and what it does under a pointer.
 //! - `plot.rs` and `ticks.rs`: drawings, with their axes.
