@@ -5,11 +5,11 @@ use crate::error::{Error, NoMemory};
 /// A list with room for so many; no more are to be pushed.
 pub(crate) fn list<T>(operation: &'static str, count: usize) -> Result<Vec<T>, Error> {
     let mut list = Vec::new();
-    list.try_reserve_exact(count).map_err(|_| {
-        let requested = count.saturating_mul(size_of::<T>());
-        Error::OutOfMemory { operation, requested, reason: NoMemory::Allocator }
-    })?;
-    Ok(list)
+    if list.try_reserve_exact(count).is_ok() {
+        return Ok(list);
+    }
+    let requested = count.saturating_mul(size_of::<T>());
+    Err(Error::OutOfMemory { operation, requested, reason: NoMemory::Allocator })
 }
 
 /// Text with room for so many bytes.

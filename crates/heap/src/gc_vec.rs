@@ -340,7 +340,9 @@ mod tests {
         let mut heap = heap();
         let vec = heap.alloc(GcVec::new());
         let words = [0; 6].map(|_| heap.alloc("word"));
-        words.iter().for_each(|&word| vec.push(&mut heap, Some(word)));
+        for &word in &words {
+            vec.push(&mut heap, Some(word));
+        }
         heap.collect(&vec); // it is old now, and so are they
         assert_eq!(vec.pop(&mut heap), Some(Some(words[5])));
         vec.truncate(&mut heap, 3);

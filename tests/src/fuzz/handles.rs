@@ -20,7 +20,7 @@ struct Holder {
     number: u64,
     edges: [Option<AnyGc>; 2],
     /// So that it has a destructor.
-    _shared: Option<Rc<u64>>,
+    shared: Option<Rc<u64>>,
 }
 
 impl<const N: usize> Numbered for Plain<N> {
@@ -32,7 +32,7 @@ impl<const N: usize> Numbered for Plain<N> {
 
 impl Numbered for Holder {
     fn number(&self) -> u64 {
-        assert_eq!(self._shared.as_deref(), Some(&self.number), "an object was overwritten");
+        assert_eq!(self.shared.as_deref(), Some(&self.number), "an object was overwritten");
         self.number
     }
 }
@@ -104,7 +104,7 @@ impl Known {
     }
 }
 
-#[derive(Debug, Arbitrary)]
+#[derive(Copy, Clone, Debug, Arbitrary)]
 enum Op {
     Make(bool, Shape, u8, u8),
     Read(bool, u8),
@@ -244,9 +244,9 @@ impl World {
                     assert_eq!((known.heap, known.number), (*serial, value >> 8));
                 }
             }
-            Op::Collect(at, which) => self.collect(at, which, |heap, stack| heap.collect(stack)),
-            Op::CollectMinor(at, which) => self.collect(at, which, |heap, stack| heap.collect_minor(stack)),
-            Op::Slice(at, which) => self.collect(at, which, |heap, stack| heap.safepoint(stack)),
+            Op::Collect(at, which) => self.collect(at, which, Heap::collect),
+            Op::CollectMinor(at, which) => self.collect(at, which, Heap::collect_minor),
+            Op::Slice(at, which) => self.collect(at, which, Heap::safepoint),
             Op::StartMajor(at) => self.sides[usize::from(at)].heap.start_major(),
             Op::Replace(at) => {
                 self.roots.retain(|(known, _)| known.heap != self.sides[usize::from(at)].serial);
@@ -270,7 +270,7 @@ impl World {
             Shape::Holder => {
                 // Stale ones and foreign ones among them.
                 let edges = [first, second].map(|edge| pick(&self.known, edge).map(Known::any));
-                Handle::Holder(heap.alloc(Holder { number, edges, _shared: Some(Rc::new(number)) }))
+                Handle::Holder(heap.alloc(Holder { number, edges, shared: Some(Rc::new(number)) }))
             }
             Shape::Slice => Handle::Slice(heap.alloc_slice_with(1 + usize::from(first % 40), |_| number)),
             Shape::LongSlice => Handle::Slice(heap.alloc_slice_with(300 + usize::from(first), |_| number)),
@@ -282,7 +282,7 @@ impl World {
     /// Whether it is alive there. If it is, then it is what it was made as.
     fn read(&mut self, at: bool, known: Known) -> bool {
         let Side { heap, serial, .. } = &mut self.sides[usize::from(at)];
-        let number = with!(known.handle, gc => heap.try_get(gc).map(|it| it.number()).ok());
+        let number = with!(known.handle, gc => heap.try_get(gc).map(Numbered::number).ok());
         let again = with!(known.handle, gc => heap.try_get_mut(gc).map(|it| it.number()).ok());
         assert_eq!(number, again);
         assert_eq!(number.is_some(), heap.contains(known.any()));

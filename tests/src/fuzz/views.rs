@@ -9,7 +9,7 @@ use tumulus_arraybuffer::{
 };
 use tumulus_heap::Heap;
 
-#[derive(Debug, Arbitrary)]
+#[derive(Copy, Clone, Debug, Arbitrary)]
 enum Op {
     View { kind: u8, offset: u8, length: Option<u8> },
     DataView { offset: u8, length: Option<u8> },
@@ -207,6 +207,7 @@ impl World {
         }
     }
 
+    #[expect(clippy::too_many_lines, reason = "an arm for each operation")]
     fn step(&mut self, op: Op) -> Option<()> {
         match op {
             Op::View { kind, offset, length } => self.make_view(pick(&ElementKind::ALL, kind)?, offset.into(), length),

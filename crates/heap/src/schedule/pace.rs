@@ -86,7 +86,9 @@ impl Schedule {
         if cycle.extent == Extent::Full || stage == Stage::Marking {
             return false;
         }
-        let were_young = cycle.young_bytes + (cycle.allocated_when_marked - cycle.allocated_before);
+        // Zero where it was not noted what was allocated while marking.
+        let since = cycle.allocated_when_marked.saturating_sub(cycle.allocated_before);
+        let were_young = cycle.young_bytes + since;
         young_bytes >= (were_young / 2).max(self.nursery_bytes as u64)
     }
 

@@ -4,8 +4,8 @@ use super::model::{Model, Node, SLOTS};
 use super::step::Step;
 use crate::probe::DeleterProbe;
 use std::collections::BTreeMap;
-use tumulus_arraybuffer::{ArrayBuffer, BackingStore, DetachKey, Error, release};
-use tumulus_heap::{Budget, EphemeronMap, Gc, Heap, HeapBuilder, Root, Trace, Weak};
+use tumulus_arraybuffer::{ArrayBuffer, BackingStore, DetachKey, Error, NoMemory, release};
+use tumulus_heap::{AllocError, AllocErrorKind, Budget, EphemeronMap, Gc, Heap, HeapBuilder, Root, Trace, Weak};
 
 type Table = EphemeronMap<Gc<Object>, Gc<Object>>;
 
@@ -52,6 +52,8 @@ pub struct Machine {
     weak: Vec<(usize, Weak<Object>)>,
     held: Vec<BackingStore>,
     probes: Vec<DeleterProbe>,
+    /// The most bytes that the heap may have: its limit, or what it had when the limit was set.
+    most_bytes: usize,
     steps: u64,
 }
 
@@ -71,6 +73,7 @@ impl Machine {
             weak: Vec::new(),
             held: Vec::new(),
             probes: Vec::new(),
+            most_bytes: usize::MAX,
             steps: 0,
         }
     }
@@ -101,6 +104,10 @@ impl Machine {
             self.steps += 1;
             // A step for which there is nothing.
             let _ = self.step(step);
+            if self.most_bytes != usize::MAX {
+                let bytes = self.bytes();
+                assert!(bytes <= self.most_bytes, "step {}: {bytes} bytes, of {}", self.steps, self.most_bytes);
+            }
         }
     }
 
@@ -112,6 +119,7 @@ impl Machine {
     /// ```
     #[track_caller]
     pub fn finish(mut self) {
+        self.limit(u8::MAX);
         self.collect();
         self.model.stack.clear();
         self.model.roots.clear();
@@ -145,7 +153,8 @@ impl Machine {
         match step {
             Step::New => {
                 let number = self.model.made;
-                let gc = self.heap.alloc(Object { number, edges: [None; SLOTS], table: None, buffer: None });
+                let made = self.heap.try_alloc(Object { number, edges: [None; SLOTS], table: None, buffer: None });
+                let gc = self.room(made.map_err(AllocError::without_value))?;
                 self.model.made += 1;
                 self.model.nodes.insert(number, Node::default());
                 self.model.stack.push(number);
@@ -185,8 +194,31 @@ impl Machine {
                 let _ = heap.step(stack, Budget::work(u64::from(units) + 1));
             }),
             Step::Safepoint => self.safepoint(Heap::safepoint),
+            Step::Limit(room) => self.limit(room),
         }
         Some(())
+    }
+
+    /// What the limit counts.
+    fn bytes(&self) -> usize {
+        let now = self.heap.statistics();
+        now.committed_bytes + now.external_bytes
+    }
+
+    fn limit(&mut self, room: u8) {
+        let bytes = self.bytes();
+        let limit = if room < 200 { bytes + usize::from(room) * 512 } else { usize::MAX };
+        self.heap.set_limit(limit);
+        self.most_bytes = limit;
+    }
+
+    /// What was made, if there was room; only a limit is a reason why there is none.
+    fn room<T>(&self, made: Result<T, AllocError>) -> Option<T> {
+        made.inspect_err(|error| {
+            assert_eq!(error.kind, AllocErrorKind::Limit, "step {}: {error}", self.steps);
+            assert_ne!(self.most_bytes, usize::MAX, "step {}: {error}, and there is no limit", self.steps);
+        })
+        .ok()
     }
 
     fn link(&mut self, from: u8, slot: u8, to: Option<u8>) -> Option<()> {
@@ -200,15 +232,18 @@ impl Machine {
 
     fn insert(&mut self, table: u8, key: u8, value: u8) -> Option<()> {
         let (owner, key, value) = (self.pick(table)?, self.pick(key)?, self.pick(value)?);
-        let before = self.node(owner).table.get_or_insert_default().insert(key, value);
         let table = if let Some(table) = self.object(owner).table {
             table
         } else {
-            let table = self.heap.alloc(Table::new());
+            let made = self.heap.try_alloc(Table::new()).map_err(AllocError::without_value);
+            let table = self.room(made)?;
             self.object(owner).table = Some(table);
+            self.node(owner).table = Some(BTreeMap::new());
             table
         };
-        let replaced = table.insert(&mut self.heap, self.handles[&key], self.handles[&value]);
+        let inserted = table.try_insert(&mut self.heap, self.handles[&key], self.handles[&value]);
+        let replaced = self.room(inserted.map_err(AllocError::without_value))?;
+        let before = self.node(owner).table.get_or_insert_default().insert(key, value);
         assert_eq!(replaced.is_some(), before.is_some(), "step {}: an entry of {owner}", self.steps);
         Some(())
     }
@@ -282,8 +317,14 @@ impl Machine {
     }
 
     fn give_buffer(&mut self, of: usize, number: usize, store: BackingStore) {
-        let buffer =
-            ArrayBuffer::from_store(&mut self.heap, store).expect("no other heap has it, and there is no limit");
+        let buffer = match ArrayBuffer::from_store(&mut self.heap, store) {
+            Ok(buffer) => buffer,
+            Err(Error::OutOfMemory { reason: NoMemory::Heap(error), .. }) => {
+                self.room::<()>(Err(error));
+                return;
+            }
+            Err(error) => panic!("step {}: no other heap has it: {error}", self.steps),
+        };
         self.object(of).buffer = Some(buffer);
         self.node(of).store = Some(number);
     }

@@ -106,6 +106,8 @@ pub enum Step {
     Slice(u8),
     /// A safepoint.
     Safepoint,
+    /// Sets a limit that leaves so many times 512 bytes to what there is; from 200 on, takes the limit away.
+    Limit(u8),
 }
 
 /// Reads bytes as a program: for fuzzers, and for generators of bytes. All bytes are one.
@@ -121,7 +123,7 @@ pub fn decode(bytes: &[u8]) -> Vec<Step> {
     let mut steps = Vec::new();
     while let Some(code) = bytes.next() {
         let mut next = || bytes.next().unwrap_or(0);
-        steps.push(match code % 26 {
+        steps.push(match code % 27 {
             0 | 1 => Step::New,
             2 => Step::Pop,
             3 => Step::Push(next()),
@@ -143,6 +145,7 @@ pub fn decode(bytes: &[u8]) -> Vec<Step> {
             22 => Step::CollectMinor,
             23 => Step::StartMajor,
             24 => Step::Slice(next()),
+            25 => Step::Limit(next()),
             _ => Step::Safepoint,
         });
     }
