@@ -102,7 +102,7 @@ mod tests {
                         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
                         (state >> 33) % below
                     };
-                    for turn in 0..if cfg!(miri) { 100 } else { 20_000 } {
+                    for turn in 0..if cfg!(miri) { 10 } else { 20_000 } {
                         let bytes = sizes[random(sizes.len() as u64) as usize];
                         own.push(Marked::new(bytes, turn * 4 + thread));
                         match random(8) {

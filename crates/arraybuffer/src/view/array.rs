@@ -5,7 +5,6 @@ use crate::buffer::{ArrayBuffer, Buffer};
 use crate::error::{Error, NoMemory};
 use crate::layout::{Layout, MAX_BYTE_LENGTH};
 use crate::raw::{BufferObject, Bytes, BytesMut};
-use std::sync::atomic::AtomicU32;
 use tumulus_heap::{AnyGc, Gc, Heap, Trace};
 
 /// The end of a view that follows the length of its buffer.
@@ -288,23 +287,6 @@ impl TypedArray {
     #[inline]
     pub(crate) fn valid_extent(self, heap: &Heap, operation: &'static str) -> Result<Extent, Error> {
         self.extent(heap).ok_or_else(|| self.out_of_bounds(heap, operation))
-    }
-
-    /// The word of an element of four bytes, if there is such an element, and it is shared and can be written to. Looks at
-    /// everything that [`valid_extent`](TypedArray::valid_extent) does, once.
-    #[inline]
-    pub(crate) fn shared_word(self, heap: &Heap, index: usize) -> Option<(ElementKind, &AtomicU32)> {
-        let &ViewObject { buffer, start, end, kind } = &heap[self.0];
-        let object = &heap[buffer];
-        if kind.size() != 4 || !object.is_shared() || object.is_immutable {
-            return None;
-        }
-        let Bytes::Shared(words) = object.bytes() else { return None };
-        let end = if end == TRACKING { words.len() } else { end };
-        if end > words.len() || index >= end.checked_sub(start)? / 4 {
-            return None;
-        }
-        Some((kind, words.atomic_word(start + index * 4)))
     }
 
     #[cold]

@@ -1,9 +1,10 @@
 //! Elements as slices of Rust's.
 
-use super::array::{Extent, TypedArray};
-use super::kind::Native;
+use super::array::{Extent, TRACKING, TypedArray, ViewObject};
+use super::kind::{ElementKind, Native};
 use crate::error::Error;
-use crate::raw;
+use crate::raw::{self, Bytes};
+use std::sync::atomic::AtomicU32;
 use tumulus_heap::Heap;
 
 impl TypedArray {
@@ -80,4 +81,23 @@ fn check<T: Native>(extent: &Extent, operation: &'static str) -> Result<(), Erro
 fn askew(extent: &Extent, bytes: &[u8], operation: &'static str) -> Error {
     let (value, kind) = (bytes.as_ptr().addr() as u64, extent.kind.array_name());
     Error::Alignment { operation, value, element_size: extent.kind.size(), kind }
+}
+
+impl TypedArray {
+    /// The word of an element of four bytes, if there is such an element, and it is shared and can be written to. Looks at
+    /// everything that [`valid_extent`](TypedArray::valid_extent) does, once.
+    #[inline]
+    pub(crate) fn shared_word(self, heap: &Heap, index: usize) -> Option<(ElementKind, &AtomicU32)> {
+        let &ViewObject { buffer, start, end, kind } = &heap[self.0];
+        let object = &heap[buffer];
+        if kind.size() != 4 || !object.is_shared() || object.is_immutable {
+            return None;
+        }
+        let Bytes::Shared(words) = object.bytes() else { return None };
+        let end = if end == TRACKING { words.len() } else { end };
+        if end > words.len() || index >= end.checked_sub(start)? / 4 {
+            return None;
+        }
+        Some((kind, words.atomic_word(start + index * 4)))
+    }
 }
