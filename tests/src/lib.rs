@@ -19,7 +19,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
 use std::process::Command;
 use std::rc::Rc;
 use std::sync::Once;
-use tumulus_heap::{AnyGc, Heap, Trace, Tracer, Zeal};
+use tumulus_heap::{AnyGc, Budget, Event, Heap, HeapBuilder, Trace, Tracer, Zeal};
 
 /// Counts drops: it hands out tokens, and knows how often each of them was dropped.
 #[derive(Clone, Debug, Default)]
@@ -236,3 +236,25 @@ impl Process {
 
 #[cfg(doctest)]
 mod guide;
+
+/// The options of a heap, whatever the environment says: what they are is what these tests are about.
+pub fn pinned() -> HeapBuilder {
+    Heap::builder()
+        .nursery(1 << 20)
+        .min_heap(16 << 20)
+        .growth(2.0)
+        .pause_budget(Budget::work(12_000))
+        .zeal(Zeal::none())
+}
+
+/// The events of a heap, as they come.
+pub fn events(heap: &mut Heap) -> Rc<RefCell<Vec<Event>>> {
+    let events = Rc::new(RefCell::new(Vec::new()));
+    let sink = Rc::clone(&events);
+    heap.on_event(move |event| {
+        if !matches!(event, Event::Began { .. }) {
+            sink.borrow_mut().push(event.clone());
+        }
+    });
+    events
+}

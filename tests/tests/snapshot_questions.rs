@@ -1,23 +1,12 @@
 //! Snapshots are read strictly, and what is said of them is what others say.
 
+use fastrand::Rng;
 use std::collections::HashSet;
 use std::fmt::Write;
 use std::process::Command;
 use tumulus_heap::{EphemeronMap, Gc, Heap, Trace};
 use tumulus_snapshot::{Edge, EdgeType, Ephemerons, Flaw, Node, NodeType, Snapshot};
 use tumulus_tests::{calm_heap, expect_error, scaled};
-
-/// Numbers that look random, and are the same in each run.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 % bound as u64) as usize
-    }
-}
 
 const HEAD: &str = r#"{"snapshot":{"meta":{"node_fields":["type","name","id","self_size","edge_count","trace_node_id","detachedness"],"node_types":[["hidden","array","string","object","code","closure","regexp","number","native","synthetic","concatenated string","sliced string","symbol","bigint","object shape"],"string","number","number","number","number","number"],"edge_fields":["type","name_or_index","to_node"],"edge_types":[["context","element","property","internal","hidden","shortcut","weak"],"string_or_number","node"],"trace_function_info_fields":[],"trace_node_fields":[],"sample_fields":[],"location_fields":[]},"#;
 
@@ -37,20 +26,20 @@ const WEAK: u32 = 6;
 
 impl Graph {
     /// Every node can be reached by edges that are not weak.
-    fn random(random: &mut Random, count: usize) -> Graph {
+    fn random(random: &mut Rng, count: usize) -> Graph {
         let mut graph = Graph { nodes: vec![(SYNTHETIC, 0)], edges: vec![Vec::new(); count] };
         for node in 1..count {
-            graph.nodes.push((OBJECT, random.below(1000) as u64));
-            let from = random.below(node);
+            graph.nodes.push((OBJECT, random.usize(..1000) as u64));
+            let from = random.usize(..node);
             graph.edges[from].push((PROPERTY, node));
         }
-        let more = random.below(count * 2 + 1);
-        let shortcuts = random.below(3) * random.below(3);
+        let more = random.usize(..count * 2 + 1);
+        let shortcuts = random.usize(..3) * random.usize(..3);
         for at in 0..more + shortcuts {
-            let to = 1 + random.below(count - 1);
+            let to = 1 + random.usize(..count - 1);
             let (from, kind) = match at {
                 _ if at < shortcuts => (0, SHORTCUT),
-                _ => (random.below(count), [ELEMENT, PROPERTY, 0, 3, SHORTCUT, WEAK][random.below(6)]),
+                _ => (random.usize(..count), [ELEMENT, PROPERTY, 0, 3, SHORTCUT, WEAK][random.usize(..6)]),
             };
             // The other crate has no room for two ways of the root's to one node.
             if kind != SHORTCUT || !graph.edges[from].contains(&(kind, to)) {
@@ -136,10 +125,10 @@ fn expect_same_as_v8_heap_parser(text: &[u8]) -> (Snapshot, usize) {
 #[test]
 #[cfg_attr(miri, ignore = "the other crate is slow")]
 fn retained_sizes_are_those_of_v8_heap_parser_on_random_graphs() {
-    let mut random = Random(0x2545_f491_4f6c_dd1d);
+    let mut random = Rng::with_seed(0x2545_f491_4f6c_dd1d);
     let (mut nodes, mut others) = (0, 0);
     for round in 0..1000 {
-        let count = 2 + random.below(if round % 50 == 0 { 2000 } else { 60 });
+        let count = 2 + random.usize(..if round % 50 == 0 { 2000 } else { 60 });
         let graph = Graph::random(&mut random, count);
         nodes += count;
         others += expect_same_as_v8_heap_parser(graph.text().as_bytes()).1;
@@ -165,9 +154,9 @@ fn reached_without(graph: &Graph, without: usize) -> HashSet<usize> {
 
 #[test]
 fn what_a_node_retains_is_what_is_lost_without_it() {
-    let mut random = Random(77);
+    let mut random = Rng::with_seed(77);
     for _ in 0..scaled(200, 5) {
-        let count = 2 + random.below(40);
+        let count = 2 + random.usize(..40);
         let mut graph = Graph::random(&mut random, count);
         for edges in &mut graph.edges {
             edges.retain(|&(kind, _)| kind != SHORTCUT);
@@ -212,24 +201,24 @@ struct Tree {
     payload: Gc<[u8]>,
 }
 
-fn tree(heap: &mut Heap, depth: u32, shared: &mut Vec<Gc<str>>, random: &mut Random) -> Option<Gc<Tree>> {
-    if depth == 0 || random.below(8) == 0 {
+fn tree(heap: &mut Heap, depth: u32, shared: &mut Vec<Gc<str>>, random: &mut Rng) -> Option<Gc<Tree>> {
+    if depth == 0 || random.usize(..8) == 0 {
         return None;
     }
     let left = tree(heap, depth - 1, shared, random);
     let right = tree(heap, depth - 1, shared, random);
-    if random.below(3) == 0 {
-        shared.push(heap.alloc_str(&format!("name {}", random.below(1000))));
+    if random.usize(..3) == 0 {
+        shared.push(heap.alloc_str(&format!("name {}", random.usize(..1000))));
     }
-    let name = shared[random.below(shared.len())];
-    let payload = heap.alloc_slice(&vec![0; random.below(3000)]);
+    let name = shared[random.usize(..shared.len())];
+    let payload = heap.alloc_slice(&vec![0; random.usize(..3000)]);
     Some(heap.alloc(Tree { left, right, name, payload }))
 }
 
 /// A heap with a graph of several kinds of references, and its root.
 fn some_heap(seed: u64) -> (Heap, Gc<Tree>) {
     let mut heap = calm_heap();
-    let mut random = Random(seed | 1);
+    let mut random = Rng::with_seed(seed | 1);
     let mut shared = vec![heap.alloc_str("shared")];
     let root = (0..).find_map(|_| tree(&mut heap, 8, &mut shared, &mut random)).expect("a tree, at last");
     (heap, root)
@@ -388,12 +377,12 @@ fn a_file_that_was_cut_off_anywhere_is_refused() {
 #[test]
 fn bytes_that_were_changed_anywhere_do_no_harm() {
     let good = small();
-    let mut random = Random(5);
+    let mut random = Rng::with_seed(5);
     for _ in 0..scaled(20_000, 100) {
         let mut bad = good.clone().into_bytes();
-        for _ in 0..=random.below(3) {
-            let at = random.below(bad.len());
-            bad[at] = b"0123456789,:[]{}\"\\ -\xff"[random.below(21)];
+        for _ in 0..=random.usize(..3) {
+            let at = random.usize(..bad.len());
+            bad[at] = b"0123456789,:[]{}\"\\ -\xff"[random.usize(..21)];
         }
         if let Ok(snapshot) = Snapshot::parse(&bad) {
             let dominators = snapshot.dominators(Ephemerons::OfKeys);

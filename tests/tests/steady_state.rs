@@ -2,6 +2,7 @@
 //!
 //! The allocator of this process counts the calls of each thread.
 
+use fastrand::Rng;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use tumulus_heap::{Budget, EphemeronMap, FinalizationRegistry, Gc, Heap, Trace, Zeal};
@@ -54,22 +55,11 @@ struct Node {
     payload: u64,
 }
 
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 % bound as u64) as usize
-    }
-}
-
-fn graph(heap: &mut Heap, random: &mut Random, count: usize) -> Vec<Gc<Node>> {
+fn graph(heap: &mut Heap, random: &mut Rng, count: usize) -> Vec<Gc<Node>> {
     let nodes: Vec<Gc<Node>> = (0..count).map(|n| heap.alloc(Node { edges: [None; 3], payload: n as u64 })).collect();
     for &node in &nodes {
         for edge in 0..3 {
-            heap.get_mut(node).edges[edge] = Some(nodes[random.below(count)]);
+            heap.get_mut(node).edges[edge] = Some(nodes[random.usize(..count)]);
         }
     }
     nodes
@@ -88,7 +78,7 @@ fn the_counter_counts() {
 #[cfg_attr(miri, ignore = "takes hours")]
 fn collections_of_a_random_graph() {
     const COUNT: usize = 100_000;
-    let mut random = Random(1);
+    let mut random = Rng::with_seed(1);
     let mut heap = heap();
     let nodes = graph(&mut heap, &mut random, COUNT);
     let root = heap.root(nodes[0]);
@@ -98,12 +88,12 @@ fn collections_of_a_random_graph() {
         let mut round = |heap: &mut Heap, minor: bool| {
             // Garbage, and old objects that are written to.
             for n in 0..500 {
-                let holder = nodes[random.below(COUNT)];
+                let holder = nodes[random.usize(..COUNT)];
                 if heap.contains(holder) {
                     let edges = heap[holder].edges;
                     let young = heap.alloc(Node { edges, payload: n });
                     if n % 2 == 0 {
-                        heap.get_mut(holder).edges[random.below(3)] = Some(young);
+                        heap.get_mut(holder).edges[random.usize(..3)] = Some(young);
                     }
                 }
             }
@@ -159,13 +149,13 @@ fn collections_of_a_weak_map() {
 #[cfg_attr(miri, ignore = "takes hours")]
 fn a_thousand_cycles_driven_by_safepoints() {
     const LIVE: usize = 500;
-    let mut random = Random(7);
+    let mut random = Rng::with_seed(7);
     let builder = Heap::builder().nursery(32 << 10).min_heap(96 << 10).growth(2.0);
     let mut heap = builder.pause_budget(Budget::work(12_000)).zeal(Zeal::none()).build();
     let mut live = graph(&mut heap, &mut random, LIVE);
     let mut step = |heap: &mut Heap, live: &mut Vec<Gc<Node>>| {
         let node = heap.alloc(Node { edges: [None; 3], payload: 7 });
-        let at = random.below(LIVE);
+        let at = random.usize(..LIVE);
         if at.is_multiple_of(2) {
             live[at] = node;
         }

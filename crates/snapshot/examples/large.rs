@@ -25,21 +25,15 @@ fn main() -> io::Result<()> {
     let mut arguments = std::env::args().skip(1);
     let count: usize = arguments.next().and_then(|text| text.parse().ok()).unwrap_or(1_000_000);
     let mut heap = Heap::new();
-    let mut random = 0x2545_f491_4f6c_dd1d_u64;
-    let mut below = |bound: usize| {
-        random ^= random << 13;
-        random ^= random >> 7;
-        random ^= random << 17;
-        (random % bound as u64) as usize
-    };
+    let mut random = fastrand::Rng::with_seed(1);
     // Each node is a child of one, at random, that has fewer than two, and refers to any other.
     let mut nodes: Vec<Gc<Node>> = Vec::with_capacity(count);
     let mut open: Vec<Gc<Node>> = Vec::new();
     for _ in 0..count {
-        let other = (!nodes.is_empty()).then(|| nodes[below(nodes.len())]);
+        let other = (!nodes.is_empty()).then(|| nodes[random.usize(..nodes.len())]);
         let node = heap.alloc(Node { left: None, right: None, other });
         if !open.is_empty() {
-            let at = below(open.len());
+            let at = random.usize(..open.len());
             let parent = heap.get_mut(open[at]);
             if parent.left.is_none() {
                 parent.left = Some(node);

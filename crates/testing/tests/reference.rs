@@ -88,17 +88,11 @@ fn values_of_tables_live_with_their_keys() {
 fn many_steps() {
     let wanted = std::env::var("TUMULUS_MODEL_STEPS").ok().and_then(|text| text.parse().ok()).unwrap_or(1_000_000);
     let (mut steps, mut programs) = (0_u64, 0_u64);
-    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
-    let mut byte = || {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        (state >> 32) as u8
-    };
+    let mut random = fastrand::Rng::with_seed(1);
     while steps < wanted {
         let modes = modes();
         let mode = modes[programs as usize % modes.len()];
-        let bytes: Vec<u8> = (0..2000).map(|_| byte()).collect();
+        let bytes: Vec<u8> = (0..2000).map(|_| random.u8(..)).collect();
         let program = decode(&bytes);
         let run = || {
             let mut machine = Machine::new(mode.builder());

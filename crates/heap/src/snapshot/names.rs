@@ -1,9 +1,9 @@
 //! The names of edges and of types, each of them once.
 
 use crate::trace::{Path, Step};
+use rustc_hash::FxHashMap;
 use std::collections::HashMap;
 use std::fmt::Write;
-use std::hash::{BuildHasherDefault, Hasher};
 
 /// In a name that has more than a number, numbers from here on are not told apart. A vector of millions would otherwise fill
 /// the table of names.
@@ -12,7 +12,7 @@ const MOST_NUMBERS: u32 = 1000;
 /// A table of names. A path that was seen before is found by the addresses of its words.
 #[derive(Debug, Default)]
 pub(super) struct Names {
-    by_path: HashMap<PathKey, u32, BuildHasherDefault<Fold>>,
+    by_path: FxHashMap<PathKey, u32>,
     by_text: HashMap<String, u32>,
     texts: Vec<String>,
 }
@@ -94,32 +94,6 @@ pub(super) fn short_type_name(name: &str) -> String {
         rest = &rest[letter.len_utf8()..];
     }
     short
-}
-
-/// A hash of a few numbers.
-#[derive(Debug, Default)]
-struct Fold(u64);
-
-impl Hasher for Fold {
-    fn write(&mut self, bytes: &[u8]) {
-        for &byte in bytes {
-            self.write_u64(u64::from(byte));
-        }
-    }
-
-    #[inline]
-    fn write_u64(&mut self, word: u64) {
-        self.0 = (self.0.rotate_left(5) ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    }
-
-    #[inline]
-    fn write_usize(&mut self, word: usize) {
-        self.write_u64(word as u64);
-    }
-
-    fn finish(&self) -> u64 {
-        self.0.rotate_left(26)
-    }
 }
 
 #[cfg(test)]

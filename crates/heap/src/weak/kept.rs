@@ -8,9 +8,8 @@ use crate::heap::Heap;
 use crate::raw::{AnyGc, Gc, Object};
 use crate::trace::{Describer, Trace, Tracer};
 use crate::weak::Weak;
-use std::collections::HashSet;
+use rustc_hash::FxHashSet;
 use std::fmt;
-use std::hash::{BuildHasherDefault, Hasher};
 
 /// A weak reference with ECMAScript's rules: making it, or reading its target, keeps the target alive to the end of the job.
 ///
@@ -172,7 +171,7 @@ impl JobObjects {
 pub(super) struct HandleSet {
     handles: Vec<AnyGc>,
     /// **Invariant:** those of `handles`.
-    known: HashSet<AnyGc, BuildHasherDefault<Identity>>,
+    known: FxHashSet<AnyGc>,
 }
 
 impl HandleSet {
@@ -197,26 +196,6 @@ impl HandleSet {
         for handle in self.handles.drain(len.min(self.handles.len())..) {
             self.known.remove(&handle);
         }
-    }
-}
-
-/// A handle is a hash of itself, but for mixing.
-#[derive(Debug, Default)]
-pub(super) struct Identity(u64);
-
-impl Hasher for Identity {
-    fn write(&mut self, bytes: &[u8]) {
-        for &byte in bytes {
-            self.write_u64(u64::from(byte));
-        }
-    }
-
-    fn write_u64(&mut self, word: u64) {
-        self.0 = (self.0.rotate_left(5) ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    }
-
-    fn finish(&self) -> u64 {
-        self.0.rotate_left(26)
     }
 }
 
