@@ -33,7 +33,7 @@ impl Graph {
             let from = random.usize(..node);
             graph.edges[from].push((PROPERTY, node));
         }
-        let more = random.usize(..count * 2 + 1);
+        let more = random.usize(..=count * 2);
         let shortcuts = random.usize(..3) * random.usize(..3);
         for at in 0..more + shortcuts {
             let to = 1 + random.usize(..count - 1);
