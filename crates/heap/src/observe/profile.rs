@@ -523,4 +523,28 @@ mod tests {
         heap.alloc(1_u64);
         assert_eq!(heap.allocation_profile().rows()[0].seen, 1);
     }
+
+    #[test]
+    fn what_is_written_to_while_a_collection_marks_lives_however_observing_changes() {
+        use crate::budget::Budget;
+        let changes: [fn(&mut Heap); 2] = [Heap::track_allocations, |heap| drop(heap.stop_observing_allocations())];
+        for (change, slices) in changes.into_iter().flat_map(|change| (1..12).map(move |slices| (change, slices))) {
+            let mut heap = Heap::builder().zeal(Zeal::none()).build();
+            heap.sample_allocations(1 << 20);
+            let holder = heap.alloc(None);
+            let others: Vec<_> = (0..100).map(|_| heap.alloc(Some(holder))).collect();
+            let roots = (holder, others);
+            heap.start_major();
+            for _ in 0..slices {
+                let _ = heap.step(&roots, Budget::work(30));
+            }
+            change(&mut heap);
+            let young = heap.alloc(7_u64);
+            *heap.get_mut(holder) = Some(young);
+            while heap.statistics().collections == 0 {
+                let _ = heap.step(&roots, Budget::work(30));
+            }
+            assert!(heap.contains(young), "after {slices} slices");
+        }
+    }
 }

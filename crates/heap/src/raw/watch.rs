@@ -17,6 +17,7 @@
 //!
 //! Writes are observed at the write barrier, which takes its slow path for everything when no stamp is young.
 
+use super::cycle::Phase;
 use super::fill::Vacancy;
 use super::handle::{AnyGc, Handle};
 use super::layout::{GRANULE, page_of};
@@ -165,7 +166,7 @@ impl Store {
         for at in self.spaces.used_slots() {
             self.hide(at);
         }
-        self.set_young_stamp();
+        self.update_young_stamp();
     }
 
     /// Ends that. What was noted and not taken is lost.
@@ -181,7 +182,7 @@ impl Store {
                 self.spaces.slot_mut(at).run = Run { next: slot.run.next, ..hidden };
             }
         }
-        self.set_young_stamp();
+        self.update_young_stamp();
     }
 
     /// Says where in the host's program memory is asked for, before that is done.
@@ -272,6 +273,14 @@ impl Store {
         }
         self.spaces.slot_mut(at).run = run;
         Ok(Some(Vacancy { slot: at, index: run.next }))
+    }
+
+    /// As [`set_young_stamp`](Store::set_young_stamp), when it has changed who observes. While a cycle marks, no stamp is young
+    /// in any case: what is written to then has to be looked at again.
+    fn update_young_stamp(&mut self) {
+        if !matches!(self.phase, Phase::Marking(_)) {
+            self.set_young_stamp();
+        }
     }
 
     /// Has the write barrier take its slow path for what it has to see.
