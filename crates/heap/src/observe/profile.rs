@@ -547,4 +547,19 @@ mod tests {
             assert!(heap.contains(young), "after {slices} slices");
         }
     }
+
+    #[test]
+    #[cfg_attr(miri, ignore = "many allocations")]
+    fn samples_of_a_heap_full_of_holes_estimate_what_was_allocated() {
+        let mut heap = Heap::builder().zeal(Zeal::none()).build();
+        let all: Vec<_> = (0..200_000_u64).map(|n| heap.alloc(n)).collect();
+        let every_other: Vec<_> = all.into_iter().step_by(2).collect();
+        heap.collect(&every_other);
+        heap.sample_allocations(1_000);
+        for n in 0..90_000_u64 {
+            heap.alloc(n);
+        }
+        let bytes = heap.allocation_profile().rows()[0].bytes;
+        assert!(bytes.abs_diff(90_000 * 16) < 90_000 * 16 / 5, "{bytes}");
+    }
 }

@@ -253,8 +253,8 @@ impl Store {
             Here::Said(host) => host,
             _ => None,
         };
-        // Where the run ends before the gap does, it is drawn anew: the process has no memory.
-        space.sample_next = gap > 0 && gap <= cells;
+        // Where the run ends before the gap does, or with it, it is drawn anew: the process has no memory.
+        space.sample_next = gap > 0 && gap < cells;
         let shown = gap.clamp(1, cells);
         let run = Run { next: hidden.next, end: hidden.next + shown * shape.stride(), link: 0 };
         space.hidden = Run { next: run.end, ..hidden };
