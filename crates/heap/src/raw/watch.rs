@@ -27,6 +27,7 @@ use super::runs::Run;
 use super::store::Store;
 use crate::error::AllocErrorKind;
 use crate::trace::{Tracer, Visit};
+use std::collections::HashSet;
 use std::num::NonZeroU32;
 use std::ops::Range;
 use std::panic::Location;
@@ -145,8 +146,28 @@ pub(crate) struct Watch {
     written: Vec<AnyGc>,
     /// Those of earlier times that are on the collector's list, so that further writes to them are not seen.
     listed: Vec<AnyGc>,
+    /// Repeats are taken out of the notes of what was touched and written to when there are so many.
+    tidy_at: usize,
     /// What there was no memory to note.
     lost: u64,
+}
+
+/// The fewest notes that are looked through for repeats.
+const FEW_NOTES: usize = 1 << 12;
+
+impl Watch {
+    /// Takes repeats out of the notes of writes: a program can write to a few objects without end, and never get to a
+    /// place at which the notes are taken.
+    #[cold]
+    fn tidy(&mut self) {
+        self.written.sort_unstable();
+        self.written.dedup();
+        let mut known = HashSet::new();
+        if known.try_reserve(self.touched.len()).is_ok() {
+            self.touched.retain(|touch| known.insert(touch.clone()));
+        }
+        self.tidy_at = (2 * (self.touched.len() + self.written.len())).max(FEW_NOTES);
+    }
 }
 
 impl Store {
@@ -161,6 +182,7 @@ impl Store {
             touched: Vec::new(),
             written: Vec::new(),
             listed: Vec::new(),
+            tidy_at: FEW_NOTES,
             lost: 0,
         }));
         for at in self.spaces.used_slots() {
@@ -304,6 +326,9 @@ impl Store {
         if watch.touched.last() != Some(&touch) {
             watch.touched.push(touch);
         }
+        if watch.touched.len() + watch.written.len() >= watch.tidy_at {
+            watch.tidy();
+        }
     }
 
     /// Whether somebody observes.
@@ -396,5 +421,28 @@ impl Store {
                 (born.info.trace_element)(cell, element, &mut Tracer::visiting(visit));
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Heap;
+    use crate::zeal::Zeal;
+
+    #[test]
+    #[cfg_attr(miri, ignore = "many writes")]
+    fn writing_without_end_takes_memory_for_what_is_written_to() {
+        let mut heap = Heap::builder().zeal(Zeal::none()).build();
+        heap.store.observe(Policy::Each, true);
+        let young = [0; 5].map(|_| heap.alloc(None::<crate::Gc<u8>>));
+        for turn in 0..200_000 {
+            heap.get_mut(young[turn % 5]);
+        }
+        let watch = heap.store.watch.as_ref().unwrap();
+        assert!(watch.touched.len().max(watch.written.len()) <= 5_000);
+        let touched: Vec<AnyGc> = heap.store.take_touched().into_iter().map(|touch| touch.object).collect();
+        assert_eq!(touched[..5], young.map(crate::Gc::erase));
+        assert_eq!(heap.store.take_written().len(), 5);
     }
 }
