@@ -364,3 +364,45 @@ impl Heap {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Gc;
+    use std::{cell::RefCell, collections::HashMap, rc::Rc};
+
+    /// Knows the edges that were told last.
+    #[derive(Clone, Default)]
+    struct Known(Rc<RefCell<HashMap<AnyGc, Vec<AnyGc>>>>);
+
+    impl Witness for Known {
+        fn born(&mut self, object: &Newborn) {
+            self.0.borrow_mut().insert(object.object, Vec::new());
+        }
+        fn touched(&mut self, _: AnyGc, _: &Touching) {}
+        fn edges(&mut self, object: AnyGc, edges: &[Edge]) {
+            self.0.borrow_mut().insert(object, edges.iter().map(|edge| edge.to).collect());
+        }
+        fn elements(&mut self, _: AnyGc, _: u32, _: &[Edge], _: &[u32]) {}
+        fn roots(&mut self, _: RootGroup, _: &[Edge]) {}
+        fn before(&mut self, _: Operation, _: usize, _: usize, _: bool) {}
+        fn after(&mut self, _: &Outcome, _: &dyn Fn(AnyGc) -> bool) {}
+    }
+
+    #[test]
+    fn edges_are_told_of_what_was_written_to_before_as_well() {
+        let mut heap = Heap::builder().zeal(Zeal::none()).build();
+        let holder = heap.alloc(None::<Gc<u8>>);
+        heap.collect(&holder);
+        *heap.get_mut(holder) = None; // it is on the collector's list from here on
+        let known = Known::default();
+        heap.set_witness(Some(Box::new(known.clone())));
+        heap.tell_all();
+        for _ in 0..3 {
+            let young = heap.alloc(1_u8);
+            *heap.get_mut(holder) = Some(young);
+            heap.collect_minor(&holder);
+            assert_eq!(known.0.borrow()[&holder.erase()], [young.erase()]);
+        }
+    }
+}

@@ -174,6 +174,9 @@ impl Store {
     /// Begins to observe allocation, and perhaps writes.
     pub(crate) fn observe(&mut self, policy: Policy, writes: bool) {
         self.stop_observing();
+        // Writes to what is on the list of the collector already are not seen.
+        let is_listed = |object: &AnyGc| self.is_remembered(object.handle());
+        let listed = if writes { self.cells().map(|cell| cell.handle).filter(is_listed).collect() } else { Vec::new() };
         self.watch = Some(Box::new(Watch {
             policy,
             here: Here::Unasked,
@@ -181,7 +184,7 @@ impl Store {
             writes,
             touched: Vec::new(),
             written: Vec::new(),
-            listed: Vec::new(),
+            listed,
             tidy_at: FEW_NOTES,
             lost: 0,
         }));
