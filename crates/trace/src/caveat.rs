@@ -27,7 +27,7 @@ pub enum Caveat {
     PartsWithDestructors,
     /// The process had other heaps, which have had a part of the page numbers.
     OtherHeaps,
-    /// There was no memory to note all that happened.
+    /// There was no memory to note all that happened, or a `Trace` unwound when it was asked for edges.
     Lost,
     /// A collection unwound, or something was done in its callbacks.
     Interrupted,
@@ -57,7 +57,7 @@ impl fmt::Display for Caveat {
             Caveat::StaleEdge => "there are handles that had gone stale",
             Caveat::PartsWithDestructors => "there are long slices with destructors and edges",
             Caveat::OtherHeaps => "the process had other heaps",
-            Caveat::Lost => "there was no memory to note all that happened",
+            Caveat::Lost => "not all that happened could be noted",
             Caveat::Interrupted => "a collection was interrupted by a panic",
         })
     }

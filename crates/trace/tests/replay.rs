@@ -319,6 +319,29 @@ fn a_panic_in_trace_is_survived_and_said() {
 }
 
 #[test]
+fn edges_that_were_not_told_as_a_trace_unwound_are_a_caveat() {
+    struct Bomb(Rc<std::cell::Cell<bool>>, Gc<u8>);
+    impl Trace for Bomb {
+        fn trace(&self, tracer: &mut tumulus_heap::Tracer<'_>) {
+            assert!(!self.0.get(), "while it is traced");
+            self.1.trace(tracer);
+        }
+    }
+    let mut heap = plain().build();
+    let recorder = Recorder::start(&mut heap, Vec::new()).unwrap();
+    let is_armed = Rc::new(std::cell::Cell::new(true));
+    let child = heap.alloc(1);
+    let bomb = heap.alloc(Bomb(Rc::clone(&is_armed), child));
+    let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| heap.collect(&bomb)));
+    assert!(caught.is_err());
+    is_armed.set(false);
+    heap.collect(&bomb);
+    assert!(heap.contains(child));
+    let (_, summary) = recorder.finish(&mut heap).unwrap();
+    assert!(summary.caveats.contains(&Caveat::Lost), "{summary:?}");
+}
+
+#[test]
 fn a_failing_writer_is_an_error_and_no_more() {
     struct Full(usize);
     impl Write for Full {

@@ -42,6 +42,10 @@ impl Heap {
 
     /// Tells the observers what is new.
     fn tell_born(&mut self) {
+        self.telling(Heap::tell_born_now);
+    }
+
+    fn tell_born_now(&mut self) {
         let born = self.store.take_born();
         let Observers { profiler, witness, .. } = &mut self.observers;
         for (fresh, object) in &born {
@@ -64,6 +68,13 @@ impl Heap {
                 self.tell_edges(object.object, None);
             }
         }
+    }
+
+    /// Tells something to the observers. Should a `Trace` unwind that is asked for edges then, the rest is lost.
+    fn telling(&mut self, tell: impl FnOnce(&mut Heap)) {
+        self.store.lose_notes(1);
+        tell(self);
+        self.store.lose_notes(-1);
     }
 
     /// Does `work`, of which the observers are told before and after.
@@ -89,7 +100,7 @@ impl Heap {
     pub(crate) fn observe<R: Trace + ?Sized>(&mut self, operation: Operation, roots: &R) {
         self.tell_born();
         if self.observers.witness.is_some() {
-            self.tell_witness(operation, roots);
+            self.telling(|heap| heap.tell_witness(operation, roots));
         }
     }
 

@@ -148,7 +148,7 @@ pub(crate) struct Watch {
     listed: Vec<AnyGc>,
     /// Repeats are taken out of the notes of what was touched and written to when there are so many.
     tidy_at: usize,
-    /// What there was no memory to note.
+    /// What there was no memory to note, and what was not told.
     lost: u64,
 }
 
@@ -339,7 +339,14 @@ impl Store {
         self.watch.is_some()
     }
 
-    /// How much was not noted for want of memory.
+    /// Counts so many notes as lost, or as found again.
+    pub(crate) fn lose_notes(&mut self, count: i64) {
+        if let Some(watch) = &mut self.watch {
+            watch.lost = watch.lost.wrapping_add_signed(count);
+        }
+    }
+
+    /// How much was not noted for want of memory, or was not told as that unwound.
     pub(crate) fn lost_notes(&self) -> u64 {
         self.watch.as_ref().map_or(0, |watch| watch.lost)
     }
