@@ -102,6 +102,11 @@ impl<R: Read> Reader<R> {
         self.objects
     }
 
+    /// Ends the trace here, as what was read of it makes no sense.
+    pub(crate) fn end_here(&mut self) {
+        self.is_over = true;
+    }
+
     /// An error at this place.
     pub(crate) fn error(&self, flaw: Flaw) -> TraceError {
         self.bytes.error(flaw)

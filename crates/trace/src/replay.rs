@@ -227,7 +227,8 @@ pub struct Player<R: Read> {
 }
 
 impl<R: Read> Player<R> {
-    /// Plays the next event on a heap, which is the same each time. None, when the trace has come to its end.
+    /// Plays the next event on a heap, which is the same each time. None, when the trace has come to its end, and behind an
+    /// error.
     ///
     /// # Errors
     ///
@@ -235,8 +236,11 @@ impl<R: Read> Player<R> {
     pub fn step(&mut self, heap: &mut Heap) -> Result<Option<Event>, TraceError> {
         let number = self.reader.events();
         let Some(event) = self.reader.next_event()? else { return Ok(None) };
-        let played = self.stage.play(heap, &event, number);
-        played.map_err(|what| self.reader.error(Flaw::Replay { number, what }))?;
+        if let Err(what) = self.stage.play(heap, &event, number) {
+            // What follows may name what could not be made.
+            self.reader.end_here();
+            return Err(self.reader.error(Flaw::Replay { number, what }));
+        }
         Ok(Some(event))
     }
 

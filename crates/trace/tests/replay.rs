@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::io::{self, Write};
 use std::rc::Rc;
 use tumulus_heap::{AnyGc, Budget, Gc, Heap, HeapBuilder, LogFormat, Root, Trace, Weak, Zeal};
-use tumulus_trace::{BufferChange, Caveat, Part, Recorder, Replay, Replayed, check, cut, info};
+use tumulus_trace::{BufferChange, Caveat, Event, Kind, Part, Recorder, Replay, Replayed, Writer, check, cut, info};
 
 /// A writer that somebody else reads.
 #[derive(Clone, Default)]
@@ -339,6 +339,27 @@ fn edges_that_were_not_told_as_a_trace_unwound_are_a_caveat() {
     assert!(heap.contains(child));
     let (_, summary) = recorder.finish(&mut heap).unwrap();
     assert!(summary.caveats.contains(&Caveat::Lost), "{summary:?}");
+}
+
+#[test]
+#[cfg_attr(miri, ignore = "many types")]
+fn behind_an_error_there_are_no_more_events() {
+    let heap = plain().build();
+    let settings = tumulus_heap::hooks::settings(&heap);
+    let mut writer = Writer::new(Vec::new()).unwrap();
+    writer.write(&Event::Settings(settings)).unwrap();
+    for number in 0..5_000 {
+        writer.write(&Event::Type { name: number.to_string(), kind: Kind::default() }).unwrap();
+    }
+    writer.write(&Event::Form { of: 4_999, granules: 1, has_block: false }).unwrap();
+    writer.write(&Event::Alloc { form: 0, block: None }).unwrap();
+    let file = writer.end().unwrap();
+    let replay = Replay::new(&file[..]).unwrap();
+    let mut heap = replay.options().build();
+    let mut player = replay.player();
+    let error = std::iter::from_fn(|| player.step(&mut heap).transpose()).find_map(Result::err).unwrap();
+    assert!(error.to_string().ends_with("cannot be replayed: it has too many types"), "{error}");
+    assert!(matches!(player.step(&mut heap), Ok(None)));
 }
 
 #[test]
