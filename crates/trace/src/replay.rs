@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::io::Read;
 use tumulus_heap::hooks::{self, Edge, Misfit, Operation, Outcome, Roots, Settings, Touching, TypeNumber};
-use tumulus_heap::{AnyGc, Heap, HeapBuilder, Trace};
+use tumulus_heap::{AnyGc, Heap, HeapBuilder, Trace, Zeal};
 
 /// A trace that is about to be replayed.
 ///
@@ -114,7 +114,8 @@ impl<R: Read> Replay<R> {
         }
     }
 
-    /// A builder with the options that were recorded.
+    /// A builder with the options that were recorded, but for the zeal modes `verify` and `recheck`: these change nothing, and
+    /// panic at a program that is wrong, as the one that a file tells of may be.
     ///
     /// ```
     /// # let mut heap = tumulus_heap::Heap::builder().limit(5 << 20).build();
@@ -127,6 +128,7 @@ impl<R: Read> Replay<R> {
     pub fn options(&self) -> HeapBuilder {
         let Settings { limit, growth, min_heap, nursery, page_retention, pause, collector, zeal, .. } = self.settings;
         let builder = Heap::builder().limit(limit).growth(growth).min_heap(min_heap).nursery(nursery);
+        let zeal = Zeal { verify: false, recheck: false, ..zeal };
         let builder = builder.pause_budget(pause).collector(collector).zeal(zeal);
         page_retention.map_or(builder.clone(), |bytes| builder.page_retention(bytes))
     }

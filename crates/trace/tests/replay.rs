@@ -5,7 +5,10 @@ use std::cell::RefCell;
 use std::io::{self, Write};
 use std::rc::Rc;
 use tumulus_heap::{AnyGc, Budget, Gc, Heap, HeapBuilder, LogFormat, Root, Trace, Weak, Zeal};
-use tumulus_trace::{BufferChange, Caveat, Event, Kind, Part, Recorder, Replay, Replayed, Writer, check, cut, info};
+use tumulus_trace::{
+    BufferChange, Caveat, EdgeTo, Event, Kind, Operation, Outcome, Part, Recorder, Replay, Replayed, RootGroup, Writer,
+    check, cut, info,
+};
 
 /// A writer that somebody else reads.
 #[derive(Clone, Default)]
@@ -360,6 +363,35 @@ fn behind_an_error_there_are_no_more_events() {
     let error = std::iter::from_fn(|| player.step(&mut heap).transpose()).find_map(Result::err).unwrap();
     assert!(error.to_string().ends_with("cannot be replayed: it has too many types"), "{error}");
     assert!(matches!(player.step(&mut heap), Ok(None)));
+}
+
+#[test]
+fn a_wrong_program_that_was_verified_replays() {
+    let zeal = Zeal { verify: true, recheck: true, ..Zeal::none() };
+    let settings = tumulus_heap::hooks::settings(&plain().zeal(zeal).build());
+    let edge = |object| vec![EdgeTo { to: Some(object), untyped: false }];
+    let done = |operation| {
+        let begins = Event::Operation { operation, external: 0, limit: usize::MAX, failed: false };
+        [begins, Event::Outcome(Outcome::default())]
+    };
+    let mut writer = Writer::new(Vec::new()).unwrap();
+    let alloc = Event::Alloc { form: 0, block: None };
+    let kind = Kind { has_edges: true, ..Kind::default() };
+    let made = [
+        Event::Settings(settings),
+        Event::Type { name: "words".into(), kind },
+        Event::Form { of: 0, granules: 1, has_block: false },
+        alloc.clone(),
+        Event::Roots { group: RootGroup::Given, keep: 0, remove: 0, insert: edge(0) },
+    ];
+    // Written to when it is old, of which the collector was not told.
+    let written = [alloc, Event::Edges { object: 0, edges: edge(1) }];
+    let minor = || done(Operation::CollectMinor);
+    for event in made.into_iter().chain(done(Operation::Collect)).chain(written).chain(minor()).chain(minor()) {
+        writer.write(&event).unwrap();
+    }
+    let replayed = replay(&writer.end().unwrap()).0;
+    assert_eq!(replayed.heap.statistics().live_objects, 1);
 }
 
 #[test]
