@@ -289,8 +289,7 @@ impl Heap {
     /// ```
     pub fn sample_allocations(&mut self, mean_bytes: usize) {
         assert!(mean_bytes > 0, "samples need a distance: use track_allocations for each allocation");
-        self.observers.profiler = Some(Profiler::new(Policy::Sampled { mean: mean_bytes as f64, random: 1 }));
-        self.set_watch_again();
+        self.begin_profile(Policy::Sampled { mean: mean_bytes as f64, random: 1 });
     }
 
     /// Begins to note the place and type of each allocation. A profile that was begun before is thrown away.
@@ -308,8 +307,7 @@ impl Heap {
     /// assert_eq!((profile.rows()[0].type_name, profile.rows()[0].objects), ("str", 1));
     /// ```
     pub fn track_allocations(&mut self) {
-        self.observers.profiler = Some(Profiler::new(Policy::Each));
-        self.set_watch_again();
+        self.begin_profile(Policy::Each);
     }
 
     /// What was allocated since sampling or tracking began, by place and type, and what of it still lives. Empty if neither
@@ -370,6 +368,13 @@ impl Heap {
     #[inline]
     pub fn set_place(&mut self, place: Option<u64>) {
         self.store.guest_place = place;
+    }
+
+    fn begin_profile(&mut self, policy: Policy) {
+        // A witness may not have been told yet what was made before.
+        self.tell_born();
+        self.observers.profiler = Some(Profiler::new(policy));
+        self.set_watch_again();
     }
 
     /// Observes as before, where there is a witness, whose notes are not lost.

@@ -405,4 +405,13 @@ mod tests {
             assert_eq!(known.0.borrow()[&holder.erase()], [young.erase()]);
         }
     }
+    #[test]
+    fn a_profile_that_begins_beside_a_witness_counts_what_comes_then() {
+        let mut heap = Heap::builder().zeal(Zeal::none()).build();
+        heap.set_witness(Some(Box::new(Known::default())));
+        heap.alloc(1_u8);
+        heap.track_allocations();
+        heap.alloc(2_u8);
+        assert_eq!(heap.allocation_profile().rows().iter().map(|row| row.seen).sum::<u64>(), 1);
+    }
 }
