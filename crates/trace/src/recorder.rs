@@ -16,7 +16,8 @@ use tumulus_heap::{AnyGc, Heap};
 ///
 /// Start it before the first allocation: then the trace replays to the same collections in the same places. While it records,
 /// each allocation and each first write to an object takes some tens of nanoseconds more; a heap that nobody records pays
-/// nothing. No collection depends on it.
+/// nothing. No collection depends on it. One that is dropped, and not finished, writes no more: what it has written counts
+/// as broken off.
 ///
 /// # Examples
 ///
@@ -200,6 +201,18 @@ impl<W: Write + 'static> Recorder<W> {
         let (events, objects) = (writer.events(), writer.objects());
         let (writer, file_bytes) = writer.end_counted()?;
         Ok((writer, Summary { events, objects, file_bytes, caveats }))
+    }
+}
+
+impl<W: Write> Drop for Recorder<W> {
+    /// The witness stays with the heap, and finds nothing to write to.
+    fn drop(&mut self) {
+        if let Ok(mut state) = self.state.try_borrow_mut() {
+            let writer = state.writer.take();
+            // It may be dropped by code of the user's.
+            drop(state);
+            drop(writer);
+        }
     }
 }
 

@@ -395,6 +395,17 @@ fn a_wrong_program_that_was_verified_replays() {
 }
 
 #[test]
+fn a_recorder_that_is_dropped_writes_no_more() {
+    let sink = Shared::default();
+    let mut heap = plain().build();
+    drop(Recorder::start(&mut heap, sink.clone()).unwrap());
+    assert_eq!(Rc::strong_count(&sink.0), 1);
+    let kept = heap.alloc(vec![1]);
+    heap.collect(&kept);
+    assert!(heap.contains(kept));
+}
+
+#[test]
 fn a_failing_writer_is_an_error_and_no_more() {
     struct Full(usize);
     impl Write for Full {
