@@ -181,7 +181,10 @@ impl<W: Write + 'static> Recorder<W> {
     /// What the writer has failed with, now or before.
     pub fn finish(self, heap: &mut Heap) -> io::Result<(W, Summary)> {
         self.tell(heap);
-        hooks::set_witness(heap, None);
+        // If there has been another recorder since, the witness is its.
+        if Rc::strong_count(&self.state) > 1 {
+            hooks::set_witness(heap, None);
+        }
         let mut state = self.state.borrow_mut();
         if hooks::heaps_made() > 1 {
             state.warn(Caveat::OtherHeaps);

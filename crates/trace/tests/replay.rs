@@ -406,6 +406,20 @@ fn a_recorder_that_is_dropped_writes_no_more() {
 }
 
 #[test]
+fn the_end_of_a_recorder_is_not_that_of_the_one_behind_it() {
+    let mut heap = plain().build();
+    let first = Recorder::start(&mut heap, Vec::new()).unwrap();
+    heap.alloc(1);
+    let second = Recorder::start(&mut heap, Vec::new()).unwrap();
+    heap.alloc(2);
+    assert_eq!(first.finish(&mut heap).unwrap().1.objects, 1);
+    heap.alloc(3);
+    assert_eq!(second.finish(&mut heap).unwrap().1.objects, 3);
+    heap.alloc(4);
+    assert!(tumulus_heap::hooks::set_witness(&mut heap, None).is_none());
+}
+
+#[test]
 fn a_failing_writer_is_an_error_and_no_more() {
     struct Full(usize);
     impl Write for Full {
