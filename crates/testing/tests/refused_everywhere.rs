@@ -4,14 +4,14 @@
 //! An abort would end this program. Not here: `Heap::verify`, which is for tests, and the writing of snapshots, which takes
 //! memory of its own for each object and says so.
 //!
-//! Two crates that the heap is made of allocate without asking: a slot map its first slot, a histogram its counters. The heap
-//! asks for a larger block right before, and frees it. So what fits a block that was freed just now is not refused here.
+//! Two crates that the library is made of allocate without asking: a slot map its first slot, a histogram its counters. A larger
+//! block is asked for right before, and freed. So what fits a block that was freed just now is not refused here.
 
 use std::alloc::{GlobalAlloc, Layout as BlockLayout, System};
 use std::cell::Cell;
 use tumulus_arraybuffer::{
     Alphabet, ArrayBuffer, BackingStore, DataView, DetachKey, Element, ElementKind, Endian, Error, LastChunk, Layout,
-    Padding, Parcel, SharedArrayBuffer, TypedArray, atomics, release,
+    Padding, Parcel, SharedArrayBuffer, TypedArray, atomics, registry, release,
 };
 use tumulus_heap::{Budget, EphemeronMap, FinalizationRegistry, Gc, Heap, Root, Trace, WeakRef, WeakSet, Zeal};
 use tumulus_testing::faults::{FailingAllocator, for_each_allocation, refuse};
@@ -362,6 +362,23 @@ fn what_cannot_fail_does_not_need_memory() {
     );
     assert_eq!(tally.errors, 0);
     tally.say("collections");
+}
+
+#[test]
+fn the_first_store_of_a_process() {
+    // Where each test is a process of its own, this makes the registry.
+    let count = for_each_allocation(|which| {
+        ROOM.set(0);
+        let outcome = refuse(which, || {
+            ROOM.set(0);
+            BackingStore::new(0).is_ok()
+        });
+        assert!(outcome.result || outcome.refused > 0, "{which:?}: failed for another reason");
+        outcome
+    });
+    println!("the first store: {count} allocations, of which each was refused");
+    let stores: Vec<_> = (0..200).map(|_| BackingStore::new(8).expect("memory")).collect();
+    assert!(stores.iter().all(|store| registry::get(store).byte_length == 8));
 }
 
 #[test]
