@@ -445,6 +445,17 @@ fn every_fallible_function_of_the_buffers() {
         let (ints, floats) = (tried(array(heap))?, tried(TypedArray::with_length(heap, ElementKind::Float64, 25))?);
         tried(floats.set_from_array(heap, ints, 0.0))
     });
+    tally.each("TypedArray::set_from_array, the same bytes", nothing, |heap, ()| {
+        let ints = tried(array(heap))?;
+        let floats = tried(TypedArray::new(heap, ElementKind::Float32, ints.buffer(heap), 0, None))?;
+        tried(floats.set_from_array(heap, ints, 0.0))
+    });
+    tally.each("shared bytes: slice, copyWithin", nothing, |heap, ()| {
+        let buffer = tried(SharedArrayBuffer::new(heap, 30_000))?;
+        tried(buffer.slice(heap, 1.0, None))?;
+        let bytes = tried(TypedArray::new(heap, ElementKind::Uint8, buffer, 0, None))?;
+        tried(tried(bytes.validate_to_write(heap, "copyWithin"))?.copy_within(heap, 3.0, 0.0, None))
+    });
     tally.each("DataView", nothing, |heap, ()| {
         let buffer = tried(buffer(heap))?;
         let view = tried(DataView::new(heap, buffer, 0, None))?;
