@@ -467,6 +467,17 @@ fn every_fallible_function_of_the_buffers() {
         tried(tried(atomics::access(heap, array, 3))?.add(heap, Element::Number(1.0)))?;
         tried(atomics::notify(heap, array, 3, 1.0)).map(drop)
     });
+    tally.each("Atomics: wait, waitAsync and notify", nothing, |heap, ()| {
+        let shared = tried(SharedArrayBuffer::new(heap, 100))?;
+        let array = tried(TypedArray::new(heap, ElementKind::Int32, shared, 0, None))?;
+        let zero = Element::Number(0.0);
+        tried(atomics::wait(heap, array, 0, zero, 0.0))?;
+        let one = tried(atomics::wait_async(heap, array, 3, zero, f64::INFINITY))?;
+        let other = tried(atomics::wait_async(heap, array, 3, zero, f64::INFINITY))?;
+        let notified = tried(atomics::notify(heap, array, 3, f64::INFINITY))?;
+        drop((one, other));
+        if notified == 2 { Ok(()) } else { Err(Failed) }
+    });
     tally.each("TypedArray: sort and sort_by", nothing, |heap, ()| {
         let array = tried(array(heap))?;
         tried(tried(array.validate_to_write(heap, "sort"))?.sort(heap))?;

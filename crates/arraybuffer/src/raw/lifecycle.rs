@@ -191,7 +191,7 @@ fn pass_on(panic: Panic) {
 }
 
 /// Drops what a panic carried, which may panic as well.
-pub(super) fn forget_panic(panic: Panic) {
+pub(crate) fn forget_panic(panic: Panic) {
     if let Err(next) = catch_unwind(AssertUnwindSafe(|| drop(panic))) {
         std::mem::forget(next);
     }
