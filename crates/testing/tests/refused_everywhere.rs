@@ -9,6 +9,7 @@
 
 use std::alloc::{GlobalAlloc, Layout as BlockLayout, System};
 use std::cell::Cell;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use tumulus_arraybuffer::{
     Alphabet, ArrayBuffer, BackingStore, DataView, DetachKey, Element, ElementKind, Endian, Error, LastChunk, Layout,
     Padding, Parcel, SharedArrayBuffer, TypedArray, atomics, registry, release,
@@ -80,6 +81,12 @@ fn tried<T, E>(result: Result<T, E>) -> Result<T, Failed> {
 
 fn heap() -> Heap {
     Heap::builder().zeal(Zeal::none()).try_build().expect("a heap")
+}
+
+/// The lock for a test of its own: where another thread is met at a lock, `parking_lot` takes memory for good.
+fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// What was found of all functions together.
@@ -164,6 +171,7 @@ fn list(heap: &mut Heap, count: u64) -> Root<Node> {
 
 #[test]
 fn every_fallible_function_of_the_heap() {
+    let _alone = alone();
     let mut tally = Tally::default();
     what_allocates(&mut tally);
     what_is_weak(&mut tally);
@@ -281,6 +289,7 @@ fn what_is_weak(tally: &mut Tally) {
 
 #[test]
 fn what_cannot_fail_does_not_need_memory() {
+    let _alone = alone();
     let mut tally = Tally::default();
     let lists =
         |heap: &mut Heap| (list(heap, 3000), list(heap, 10), heap.alloc(EphemeronMap::<Gc<Node>, Gc<Node>>::new()));
@@ -366,6 +375,7 @@ fn what_cannot_fail_does_not_need_memory() {
 
 #[test]
 fn the_first_store_of_a_process() {
+    let _alone = alone();
     // Where each test is a process of its own, this makes the registry.
     let count = for_each_allocation(|which| {
         ROOM.set(0);
@@ -383,6 +393,7 @@ fn the_first_store_of_a_process() {
 
 #[test]
 fn every_fallible_function_of_the_buffers() {
+    let _alone = alone();
     release::set_mode(release::Mode::Inline);
     let mut tally = Tally::default();
     let buffer = |heap: &mut Heap| ArrayBuffer::new(heap, 100);
