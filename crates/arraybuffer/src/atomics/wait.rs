@@ -100,7 +100,8 @@ impl Waiter {
             match self.deadline {
                 None => self.wakes.wait(&mut state),
                 Some(deadline) => {
-                    if self.wakes.wait_until(&mut state, deadline).timed_out() && !state.is_notified {
+                    self.wakes.wait_until(&mut state, deadline);
+                    if !state.is_notified && self.is_late() {
                         return false;
                     }
                 }
