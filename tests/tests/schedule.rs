@@ -165,3 +165,26 @@ fn a_limit_that_changes_neither_cancels_a_collection_nor_breaks_the_plan() {
     heap.safepoint(&());
     assert!(heap.statistics().collections > 0);
 }
+
+#[test]
+fn a_large_object_does_not_end_the_slices_of_a_collection() {
+    let mut heap = pinned().nursery(0).min_heap(1 << 20).build();
+    let log = events(&mut heap);
+    let live: Vec<Gc<[Option<Gc<u8>>; 2]>> =
+        (0..if cfg!(miri) { 1_000 } else { 500_000 }).map(|_| heap.alloc([None; 2])).collect();
+    let table = heap.alloc_slice(&live);
+    drop(live);
+    heap.collect(&table);
+    heap.start_major();
+    heap.safepoint(&table);
+    // As much as there is.
+    let large = heap.alloc_slice(&vec![0_u8; heap.statistics().used_bytes - (1 << 20)]);
+    let mut slices = 0;
+    while heap.statistics().collections == 1 {
+        heap.safepoint(&(table, large));
+        slices += 1;
+    }
+    let log = log.borrow();
+    assert!(cfg!(miri) || slices > 50, "{slices} slices, {log:?}");
+    assert!(!log.iter().any(|event| matches!(event, Event::Hurried { .. })), "{log:?}");
+}

@@ -191,7 +191,7 @@ impl Snapshot {
     /// # use tumulus_snapshot::Snapshot;
     /// let mut heap = tumulus_heap::Heap::new();
     /// let snapshot = Snapshot::of_heap(&mut heap, &())?;
-    /// assert_eq!(snapshot.len(), 7); // the roots
+    /// assert_eq!(snapshot.len(), 8); // the root, and its groups
     /// # Ok::<(), std::io::Error>(())
     /// ```
     #[allow(clippy::len_without_is_empty, reason = "there is always a root")]
@@ -205,7 +205,7 @@ impl Snapshot {
     /// # use tumulus_snapshot::Snapshot;
     /// let mut heap = tumulus_heap::Heap::new();
     /// let snapshot = Snapshot::of_heap(&mut heap, &())?;
-    /// assert_eq!(snapshot.edge_count(), 6);
+    /// assert_eq!(snapshot.edge_count(), 7);
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn edge_count(&self) -> usize {

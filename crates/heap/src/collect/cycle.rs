@@ -41,6 +41,8 @@ pub(crate) struct Accounts {
     pub(super) pace: Pace,
     /// The `taken_bytes` of the store at which the next slice should be done.
     pub(super) planned: u64,
+    /// The `lump_bytes` of the store that the plan knows of.
+    pub(super) planned_lumps: u64,
     /// The largest multiple of the pause budget that a slice of it had; `None` for one that did all there was.
     pub(super) hurry: Option<u32>,
 }
@@ -159,6 +161,7 @@ impl Heap {
             reason,
             slices: 0,
             work: 0,
+            lumps: 0,
             expected_work: match extent {
                 Extent::Young => self.schedule.expected_work(self.store.remembered_work(), young_bytes),
                 Extent::Full => self.schedule.expected_work(objects, used_before as u64),
@@ -174,6 +177,7 @@ impl Heap {
         self.schedule.begun(self.fullness());
         self.accounts.pace = self.pace();
         self.accounts.planned = self.store.taken_bytes();
+        self.accounts.planned_lumps = self.store.lump_bytes();
         self.accounts.hurry = Some(1);
         self.accounts.clock.begin_cycle();
         let (number, committed) = (self.accounts.collections + 1, self.store.committed_bytes());

@@ -27,6 +27,7 @@ impl Heap {
 
     /// The budget of the slice that is due.
     pub(super) fn next_budget(&mut self) -> Budget {
+        self.make_room_for_lumps();
         if let (Pace::Step(bytes), Some(_)) = (self.accounts.pace, &self.accounts.cycle) {
             let late = self.store.taken_bytes().saturating_sub(self.accounts.planned);
             if late >= bytes {
@@ -41,6 +42,17 @@ impl Heap {
         }
         self.schedule.pause
     }
+    /// Moves the plan by the large objects that were made since it was made.
+    fn make_room_for_lumps(&mut self) {
+        let lumps = self.store.lump_bytes();
+        let new = lumps - std::mem::replace(&mut self.accounts.planned_lumps, lumps);
+        if new > 0
+            && let Some(cycle) = &mut self.accounts.cycle
+        {
+            self.accounts.planned += self.schedule.make_room_for_lumps(cycle, new);
+        }
+    }
+
     /// Has the next safepoint do what is due.
     pub(super) fn due_at_once(&mut self) {
         self.pressure.due = self.pressure.due.min(self.store.taken_bytes());
@@ -64,6 +76,7 @@ impl Heap {
             return;
         }
         let taken = self.store.taken_bytes();
+        self.make_room_for_lumps();
         if self.accounts.cycle.is_some() {
             self.accounts.pace = self.pace();
             self.accounts.planned = match self.accounts.pace {

@@ -24,6 +24,8 @@ use std::num::NonZeroU32;
 use std::panic::Location;
 use std::ptr::{self, NonNull};
 
+/// A block of so many bytes is a lump.
+const LUMP_BYTES: u64 = 256 << 10;
 /// How many pages are swept, at most, to find a free cell for one allocation. A full heap must not be swept in one go.
 const SWEPT_FOR_ONE: u32 = 8;
 
@@ -373,6 +375,9 @@ impl Store {
     /// Counts the block of an outline cell.
     pub(super) fn note_block(&mut self, vacancy: Vacancy, bytes: u64) {
         self.made_block_bytes += bytes;
+        if bytes >= LUMP_BYTES {
+            self.lump_bytes += bytes;
+        }
         let space = usize::from(self.spaces.slot(vacancy.slot).space);
         self.spaces.list[space].tally.made_block_bytes += bytes;
         self.taken_bytes += bytes;

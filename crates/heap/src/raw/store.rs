@@ -60,6 +60,8 @@ pub(crate) struct Store {
     pub(super) young_stamp: u32,
     /// Bytes of the blocks that were made for outline cells, since the store was made.
     pub(super) made_block_bytes: u64,
+    /// Bytes of the large ones among these blocks.
+    pub(super) lump_bytes: u64,
     /// Bytes of cells and blocks that were taken for allocation, since the store was made.
     pub(super) taken_bytes: u64,
     /// Granules of cells that were taken for allocation and never filled.
@@ -105,6 +107,7 @@ impl Store {
             waiting: Waiting::new(heads),
             young_stamp,
             made_block_bytes: 0,
+            lump_bytes: 0,
             taken_bytes: 0,
             returned_granules: 0,
             freed: Freed::default(),
@@ -142,6 +145,11 @@ impl Store {
     #[inline]
     pub(crate) fn block_bytes(&self) -> usize {
         (self.made_block_bytes - self.freed.block_bytes) as usize
+    }
+
+    /// Bytes of the large blocks that were made since the store was.
+    pub(crate) fn lump_bytes(&self) -> u64 {
+        self.lump_bytes
     }
 
     /// Bytes that allocation has taken since the store was made. It rises a run of cells, or a block, at a time.

@@ -89,6 +89,8 @@ pub(crate) struct Cycle {
     /// How much work marking was thought to be when it began.
     pub(crate) expected_work: u64,
     pub(crate) used_before: usize,
+    /// Bytes of large objects by which the bound has moved since it began.
+    pub(crate) lumps: usize,
     pub(crate) committed_before: usize,
     /// Bytes that were allocated since the last collection.
     pub(crate) young_bytes: u64,
@@ -165,6 +167,17 @@ impl Schedule {
             self.room = self.ahead(self.growth_budget(now.used, now.limit));
             self.end_by = now.used.saturating_add(self.room);
         }
+    }
+
+    /// Takes note of large objects that were made while a collection was under way. A few of them are no sign of a program that
+    /// outruns the collector: the bound moves by their size, until that is as much as was used when the collection began. By
+    /// how much it has moved is the result.
+    pub(crate) fn make_room_for_lumps(&mut self, cycle: &mut Cycle, bytes: u64) -> u64 {
+        let left = cycle.used_before.saturating_sub(cycle.lumps);
+        let moved = usize::try_from(bytes).unwrap_or(usize::MAX).min(left);
+        cycle.lumps += moved;
+        self.end_by = self.end_by.saturating_add(moved);
+        moved as u64
     }
 
     /// Bytes that the heap may grow by before the next full collection is complete.
@@ -322,6 +335,7 @@ mod tests {
             work,
             expected_work,
             used_before: 0,
+            lumps: 0,
             committed_before: 0,
             young_bytes: 0,
             freed_objects_before: 0,

@@ -116,7 +116,7 @@ pub enum Step {
 /// use tumulus_testing::reference::{Step, decode};
 ///
 /// assert_eq!(decode(&[0, 2]), [Step::New, Step::Pop]);
-/// assert_eq!(decode(b"tumulus").len(), 3);
+/// assert_eq!(decode(b"tumulus").len(), 4);
 /// ```
 pub fn decode(bytes: &[u8]) -> Vec<Step> {
     let mut bytes = bytes.iter().copied();
