@@ -359,3 +359,25 @@ fn a_view_of_data_asks_for_the_index_before_the_bounds() {
     let wrong = data.set(&mut heap, ElementKind::BigInt64, 0, number(1.0), Endian::Little);
     assert_eq!(wrong.unwrap_err().kind(), ErrorKind::TypeError);
 }
+
+#[test]
+fn shared_bytes_are_copied_within_as_if_there_were_a_copy() {
+    let mut heap = calm_heap();
+    let length = 20_000;
+    let buffer = SharedArrayBuffer::new(&mut heap, length).unwrap();
+    let view = array(&mut heap, ElementKind::Uint8, buffer);
+    let store = buffer.backing_store(&heap);
+    for (from, to) in [(0, 3), (3, 0), (0, 4096), (4096, 0), (1, 5000), (5000, 1)] {
+        let mut expected: Vec<u8> = (0..length).map(|n| (n * 7 % 251) as u8).collect();
+        store.copy_from(0, &expected).unwrap();
+        let count = expected.len() - from.max(to);
+        view.validate_to_write(&heap, "copyWithin")
+            .unwrap()
+            .copy_within(&mut heap, to as f64, from as f64, Some((from + count) as f64))
+            .unwrap();
+        expected.copy_within(from..from + count, to);
+        let mut now = vec![0; expected.len()];
+        store.copy_to(0, &mut now).unwrap();
+        assert!(now == expected, "{from} {to}");
+    }
+}

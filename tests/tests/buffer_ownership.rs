@@ -278,6 +278,9 @@ fn an_allocator_that_panics_leaves_nothing_on_the_count() {
     let layout = Layout::new(1000).allocator(&Arc::new(Panicking));
     assert!(catch(|| ArrayBuffer::new(&mut heap, layout)).is_err());
     assert_eq!(heap.external_bytes().get(), 0);
+    let limited = Arc::new(LimitedAllocator::new(Panicking, 1000));
+    assert!(catch(|| BackingStore::with_allocator(&limited, 1000)).is_err());
+    assert_eq!(limited.used(), 0);
 }
 
 #[test]

@@ -177,11 +177,23 @@ impl<A: Allocator> LimitedAllocator<A> {
     fn limited(&self, bytes: usize, allocate: impl FnOnce() -> Option<NonNull<u8>>) -> Option<NonNull<u8>> {
         let more = |used: usize| used.checked_add(bytes).filter(|&sum| sum <= self.limit);
         self.used.fetch_update(Ordering::AcqRel, Ordering::Relaxed, more).ok()?;
-        let data = allocate();
-        if data.is_none() {
-            self.used.fetch_sub(bytes, Ordering::AcqRel);
-        }
-        data
+        // Also where the inner one panics.
+        let taken = Taken { used: &self.used, bytes };
+        let data = allocate()?;
+        std::mem::forget(taken);
+        Some(data)
+    }
+}
+
+/// Bytes that were put on a count, and are taken off it when this is dropped.
+struct Taken<'a> {
+    used: &'a AtomicUsize,
+    bytes: usize,
+}
+
+impl Drop for Taken<'_> {
+    fn drop(&mut self) {
+        self.used.fetch_sub(self.bytes, Ordering::AcqRel);
     }
 }
 
@@ -196,9 +208,9 @@ unsafe impl<A: Allocator> Allocator for LimitedAllocator<A> {
     }
 
     unsafe fn free(&self, data: NonNull<u8>, bytes: usize) {
+        let _freed = Taken { used: &self.used, bytes };
         // SAFETY: the caller's promise.
         unsafe { self.inner.free(data, bytes) }
-        self.used.fetch_sub(bytes, Ordering::AcqRel);
     }
 
     fn max_bytes(&self) -> usize {

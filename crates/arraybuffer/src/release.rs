@@ -13,7 +13,8 @@
 
 use crate::raw;
 use crate::sync::thread::{self, JoinHandle, ThreadId};
-use crate::sync::{AtomicBool, AtomicU64, Condvar, Mutex};
+use crate::sync::{AtomicBool, AtomicU64, Condvar, Mutex, MutexGuard, thread_local};
+use std::cell::Cell;
 use std::sync::Once;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -61,8 +62,20 @@ static INLINE: AtomicBool = AtomicBool::new(cfg!(miri));
 static MUST_WAKE: AtomicBool = AtomicBool::new(true);
 static TRIM: AtomicBool = AtomicBool::new(false);
 static PANICKED: AtomicU64 = AtomicU64::new(0);
-static STATE: Mutex<State> =
-    Mutex::new(State { thread: None, id: None, begun: 0, done: 0, wanted: 0, stopping: false, has_exited: false });
+static STATE: Mutex<State> = Mutex::new(State {
+    thread: None,
+    id: None,
+    begun: 0,
+    done: 0,
+    wanted: 0,
+    releasing: 0,
+    stopping: false,
+    has_exited: false,
+});
+thread_local! {
+    /// This thread releases what waits, though it is not the releaser.
+    static RELEASES: Cell<bool> = const { Cell::new(false) };
+}
 /// There is something to do.
 static WORK: Condvar = Condvar::new();
 /// A round is done.
@@ -75,6 +88,8 @@ struct State {
     begun: u64,
     done: u64,
     wanted: u64,
+    /// Other threads that release what waits.
+    releasing: u64,
     stopping: bool,
     /// The process exits: nothing is started any more.
     has_exited: bool,
@@ -94,7 +109,7 @@ pub fn set_mode(mode: Mode) {
 
 /// Waits until all is released that was dead before.
 ///
-/// Called by a deleter on the releaser's own thread, it returns at once.
+/// Called by a deleter on the releaser's own thread, or on another one that does its work, it returns at once.
 ///
 /// # Examples
 ///
@@ -114,22 +129,25 @@ pub fn set_mode(mode: Mode) {
 /// ```
 pub fn flush() {
     let mut state = STATE.lock();
-    if state.id == Some(thread::current().id()) {
-        return;
-    }
-    if state.thread.is_none() && !state.stopping {
-        drop(state);
-        // Nobody is at it. What came in between is released as well.
-        release();
+    if state.id == Some(thread::current().id()) || RELEASES.try_with(Cell::get).unwrap_or(false) {
         return;
     }
     // A round that begins from now on sees all that is dead.
     let target = state.begun + 1;
-    state.wanted = state.wanted.max(target);
-    MUST_WAKE.store(false, Ordering::SeqCst);
-    WORK.notify_one();
+    if state.thread.is_some() || state.stopping {
+        state.wanted = state.wanted.max(target);
+        MUST_WAKE.store(false, Ordering::SeqCst);
+        WORK.notify_one();
+    }
     // One that stops may be in the midst of a deleter.
     while state.done < target && (state.thread.is_some() || state.stopping) {
+        DONE.wait(&mut state);
+    }
+    if state.done < target {
+        MutexGuard::unlocked(&mut state, release_here);
+    }
+    // Another thread may be in the midst of what it found.
+    while state.releasing > 0 {
         DONE.wait(&mut state);
     }
 }
@@ -165,7 +183,7 @@ pub fn join() {
         MUST_WAKE.store(true, Ordering::SeqCst);
         DONE.notify_all();
     }
-    release();
+    release_here();
 }
 
 /// Gives the memory back to the system that is kept for the next who needs some.
@@ -203,7 +221,7 @@ pub(crate) fn takes_work() -> bool {
 pub(crate) fn notify() {
     // In order with the look at the queue that the thread takes before it sleeps.
     if MUST_WAKE.load(Ordering::SeqCst) && !wake() {
-        release();
+        release_here();
     }
 }
 
@@ -259,6 +277,19 @@ fn release() {
     if TRIM.swap(false, Ordering::SeqCst) {
         raw::trim();
     }
+}
+
+/// Releases what waits, on a thread that is not the releaser's.
+fn release_here() {
+    // A deleter may come here again, and what it finds is part of what is released here.
+    if RELEASES.try_with(|releases| releases.replace(true)).unwrap_or(true) {
+        return release();
+    }
+    STATE.lock().releasing += 1;
+    release();
+    let _ = RELEASES.try_with(|releases| releases.set(false));
+    STATE.lock().releasing -= 1;
+    DONE.notify_all();
 }
 
 fn has_work(state: &State) -> bool {

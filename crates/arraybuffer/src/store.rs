@@ -4,6 +4,7 @@ use crate::error::{Error, User};
 use crate::raw::{Claimed, GrowError, HOLDER, OUTSIDE, Record, Traits};
 use std::fmt;
 use std::ptr::NonNull;
+use tumulus_heap::{ExternalBytes, HeapId};
 
 /// The bytes of a buffer, or of several: shared ownership, on any thread, with or without a heap.
 ///
@@ -298,6 +299,11 @@ impl BackingStore {
     /// # Ok::<(), tumulus_arraybuffer::Error>(())
     /// ```
     pub fn grow(&self, bytes: usize) -> Result<bool, Error> {
+        self.grow_for(bytes, None)
+    }
+
+    /// The same for a heap, which pays for the store if nobody does.
+    pub(crate) fn grow_for(&self, bytes: usize, heap: Option<(HeapId, ExternalBytes)>) -> Result<bool, Error> {
         let operation = "grow";
         if !self.is_shared() {
             return Err(Error::NotShared { operation });
@@ -305,7 +311,7 @@ impl BackingStore {
         if !self.is_resizable() {
             return Err(Error::NotResizable { operation, byte_length: self.byte_length() });
         }
-        match self.record.grow(bytes) {
+        match self.record.grow(bytes, heap) {
             Ok(before) => Ok(before != bytes),
             Err(GrowError::Memory) => {
                 let reason = crate::error::NoMemory::Allocator;

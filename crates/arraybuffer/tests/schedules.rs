@@ -50,6 +50,8 @@ fn join<T>(threads: impl IntoIterator<Item = JoinHandle<T>>) -> Vec<T> {
 fn counted(calls: &Arc<AtomicUsize>) -> BackingStore {
     let bytes = Box::leak(vec![0_u8; 8].into_boxed_slice());
     let free = |data: *mut u8, bytes, calls: Arc<AtomicUsize>| {
+        // Releasing takes its time.
+        thread::yield_now();
         // SAFETY: leaked above, and put together by the one call of this.
         drop(unsafe { Box::from_raw(std::ptr::slice_from_raw_parts_mut(data, bytes)) });
         calls.fetch_add(1, Ordering::SeqCst);
@@ -169,12 +171,16 @@ fn the_releaser_is_stopped_and_started() {
     schedules("the releaser, stopped and started", || {
         release::set_mode(Mode::Background);
         let calls = Arc::new(AtomicUsize::new(0));
-        let stopper = thread::spawn(release::join);
         let mut heap = heap();
         ArrayBuffer::from_store(&mut heap, counted(&calls)).expect("nobody else's");
         heap.collect(&());
+        let stopper = thread::spawn(release::join);
         let flusher = thread::spawn(release::flush);
         ArrayBuffer::from_store(&mut heap, counted(&calls)).expect("nobody else's");
+        // What dies now may be seen by the thread that stops, by who stops it, or by nobody but who flushes.
+        while release::statistics().is_running {
+            thread::yield_now();
+        }
         drop(heap);
         release::flush();
         assert_eq!(calls.load(Ordering::SeqCst), 2);

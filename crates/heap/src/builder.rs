@@ -251,6 +251,7 @@ impl HeapBuilder {
             id: HeapId::next(),
             external,
         };
+        heap.external.serve(heap.id);
         heap.limit_changed();
         Ok(heap)
     }

@@ -59,6 +59,8 @@ struct Account {
     owner: AtomicUsize,
     by_owner: AtomicIsize,
     by_others: AtomicIsize,
+    /// The heap that it serves, or 0.
+    heap: AtomicU64,
 }
 
 impl Account {
@@ -70,6 +72,7 @@ impl Account {
             owner: AtomicUsize::new(0),
             by_owner: AtomicIsize::new(0),
             by_others: AtomicIsize::new(0),
+            heap: AtomicU64::new(0),
         });
         account.leak().first()
     }
@@ -163,9 +166,25 @@ impl ExternalBytes {
         usize::try_from(self.account.balance()).unwrap_or(0)
     }
 
+    /// The heap whose count it is; `None` if that is gone.
+    ///
+    /// When a heap is gone and nothing is on its count, this may be the count of another one. Who keeps it with nothing on it
+    /// compares before putting something there.
+    ///
+    /// ```
+    /// let heap = tumulus_heap::Heap::new();
+    /// let count = heap.external_bytes();
+    /// assert_eq!(count.heap(), Some(heap.id()));
+    /// drop(heap);
+    /// assert_eq!(count.heap(), None);
+    /// ```
+    pub fn heap(self) -> Option<HeapId> {
+        NonZeroU64::new(self.account.heap.load(Ordering::Acquire)).map(HeapId)
+    }
+
     #[inline]
     fn change(self, change: isize) {
-        let Account { owner, by_owner, by_others } = self.account;
+        let Account { owner, by_owner, by_others, .. } = self.account;
         if owner.load(Ordering::Relaxed) == this_thread() {
             // Nobody else writes it.
             by_owner.store(by_owner.load(Ordering::Relaxed).wrapping_add(change), Ordering::Relaxed);
@@ -190,6 +209,11 @@ impl OpenAccount {
         account.owner.store(this_thread(), Ordering::Relaxed);
         Ok(OpenAccount(ExternalBytes { account }))
     }
+
+    /// Says whose it is.
+    pub(crate) fn serve(&self, heap: HeapId) {
+        self.0.account.heap.store(heap.get().get(), Ordering::Release);
+    }
 }
 
 impl Drop for OpenAccount {
@@ -197,6 +221,7 @@ impl Drop for OpenAccount {
         let account = self.0.account;
         // From here on every thread is another one.
         account.owner.store(0, Ordering::Relaxed);
+        account.heap.store(0, Ordering::Release);
         RETIRED.lock().close(account);
     }
 }

@@ -4,14 +4,15 @@
 //! An abort would end this program. Not here: `Heap::verify`, which is for tests, and the writing of snapshots, which takes
 //! memory of its own for each object and says so.
 //!
-//! Two crates that the heap is made of allocate without asking: a slot map its first slot, a histogram its counters. The heap
-//! asks for a larger block right before, and frees it. So what fits a block that was freed just now is not refused here.
+//! Two crates that the library is made of allocate without asking: a slot map its first slot, a histogram its counters. A larger
+//! block is asked for right before, and freed. So what fits a block that was freed just now is not refused here.
 
 use std::alloc::{GlobalAlloc, Layout as BlockLayout, System};
 use std::cell::Cell;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use tumulus_arraybuffer::{
     Alphabet, ArrayBuffer, BackingStore, DataView, DetachKey, Element, ElementKind, Endian, Error, LastChunk, Layout,
-    Padding, Parcel, SharedArrayBuffer, TypedArray, atomics, release,
+    Padding, Parcel, SharedArrayBuffer, TypedArray, atomics, registry, release,
 };
 use tumulus_heap::{Budget, EphemeronMap, FinalizationRegistry, Gc, Heap, Root, Trace, WeakRef, WeakSet, Zeal};
 use tumulus_testing::faults::{FailingAllocator, for_each_allocation, refuse};
@@ -80,6 +81,12 @@ fn tried<T, E>(result: Result<T, E>) -> Result<T, Failed> {
 
 fn heap() -> Heap {
     Heap::builder().zeal(Zeal::none()).try_build().expect("a heap")
+}
+
+/// The lock for a test of its own: where another thread is met at a lock, `parking_lot` takes memory for good.
+fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// What was found of all functions together.
@@ -164,6 +171,7 @@ fn list(heap: &mut Heap, count: u64) -> Root<Node> {
 
 #[test]
 fn every_fallible_function_of_the_heap() {
+    let _alone = alone();
     let mut tally = Tally::default();
     what_allocates(&mut tally);
     what_is_weak(&mut tally);
@@ -281,6 +289,7 @@ fn what_is_weak(tally: &mut Tally) {
 
 #[test]
 fn what_cannot_fail_does_not_need_memory() {
+    let _alone = alone();
     let mut tally = Tally::default();
     let lists =
         |heap: &mut Heap| (list(heap, 3000), list(heap, 10), heap.alloc(EphemeronMap::<Gc<Node>, Gc<Node>>::new()));
@@ -365,7 +374,26 @@ fn what_cannot_fail_does_not_need_memory() {
 }
 
 #[test]
+fn the_first_store_of_a_process() {
+    let _alone = alone();
+    // Where each test is a process of its own, this makes the registry.
+    let count = for_each_allocation(|which| {
+        ROOM.set(0);
+        let outcome = refuse(which, || {
+            ROOM.set(0);
+            BackingStore::new(0).is_ok()
+        });
+        assert!(outcome.result || outcome.refused > 0, "{which:?}: failed for another reason");
+        outcome
+    });
+    println!("the first store: {count} allocations, of which each was refused");
+    let stores: Vec<_> = (0..200).map(|_| BackingStore::new(8).expect("memory")).collect();
+    assert!(stores.iter().all(|store| registry::get(store).byte_length == 8));
+}
+
+#[test]
 fn every_fallible_function_of_the_buffers() {
+    let _alone = alone();
     release::set_mode(release::Mode::Inline);
     let mut tally = Tally::default();
     let buffer = |heap: &mut Heap| ArrayBuffer::new(heap, 100);
@@ -428,6 +456,17 @@ fn every_fallible_function_of_the_buffers() {
         let (ints, floats) = (tried(array(heap))?, tried(TypedArray::with_length(heap, ElementKind::Float64, 25))?);
         tried(floats.set_from_array(heap, ints, 0.0))
     });
+    tally.each("TypedArray::set_from_array, the same bytes", nothing, |heap, ()| {
+        let ints = tried(array(heap))?;
+        let floats = tried(TypedArray::new(heap, ElementKind::Float32, ints.buffer(heap), 0, None))?;
+        tried(floats.set_from_array(heap, ints, 0.0))
+    });
+    tally.each("shared bytes: slice, copyWithin", nothing, |heap, ()| {
+        let buffer = tried(SharedArrayBuffer::new(heap, 30_000))?;
+        tried(buffer.slice(heap, 1.0, None))?;
+        let bytes = tried(TypedArray::new(heap, ElementKind::Uint8, buffer, 0, None))?;
+        tried(tried(bytes.validate_to_write(heap, "copyWithin"))?.copy_within(heap, 3.0, 0.0, None))
+    });
     tally.each("DataView", nothing, |heap, ()| {
         let buffer = tried(buffer(heap))?;
         let view = tried(DataView::new(heap, buffer, 0, None))?;
@@ -438,6 +477,17 @@ fn every_fallible_function_of_the_buffers() {
         let array = tried(array(heap))?;
         tried(tried(atomics::access(heap, array, 3))?.add(heap, Element::Number(1.0)))?;
         tried(atomics::notify(heap, array, 3, 1.0)).map(drop)
+    });
+    tally.each("Atomics: wait, waitAsync and notify", nothing, |heap, ()| {
+        let shared = tried(SharedArrayBuffer::new(heap, 100))?;
+        let array = tried(TypedArray::new(heap, ElementKind::Int32, shared, 0, None))?;
+        let zero = Element::Number(0.0);
+        tried(atomics::wait(heap, array, 0, zero, 0.0))?;
+        let one = tried(atomics::wait_async(heap, array, 3, zero, f64::INFINITY))?;
+        let other = tried(atomics::wait_async(heap, array, 3, zero, f64::INFINITY))?;
+        let notified = tried(atomics::notify(heap, array, 3, f64::INFINITY))?;
+        drop((one, other));
+        if notified == 2 { Ok(()) } else { Err(Failed) }
     });
     tally.each("TypedArray: sort and sort_by", nothing, |heap, ()| {
         let array = tried(array(heap))?;

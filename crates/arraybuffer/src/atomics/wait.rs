@@ -8,13 +8,13 @@
 
 use super::{check_index, validate};
 use crate::convert::to_integer_or_infinity;
-use crate::error::Error;
-use crate::raw::Bytes;
+use crate::error::{Error, NoMemory};
+use crate::raw::{self, Bytes};
+use crate::scratch;
 use crate::store::BackingStore;
 use crate::sync::{Condvar, Mutex, MutexGuard};
 use crate::view::{Element, ElementKind, Extent, TypedArray};
 use std::collections::{HashMap, VecDeque};
-use std::mem::ManuallyDrop;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
 use std::sync::{Arc, LazyLock};
@@ -71,8 +71,11 @@ struct State {
 }
 
 impl Waiter {
-    fn new(timeout: f64) -> Waiter {
-        Waiter { state: Mutex::default(), wakes: Condvar::new(), deadline: deadline(timeout) }
+    fn new(operation: &'static str, timeout: f64) -> Result<Arc<Waiter>, Error> {
+        // An `Arc` takes its block without asking, and the process would abort if the system refused it. So there is asked
+        // for more right before.
+        drop(scratch::list::<[Waiter; 4]>(operation, 1)?);
+        Ok(Arc::new(Waiter { state: Mutex::default(), wakes: Condvar::new(), deadline: deadline(timeout) }))
     }
 
     fn is_late(&self) -> bool {
@@ -97,7 +100,8 @@ impl Waiter {
             match self.deadline {
                 None => self.wakes.wait(&mut state),
                 Some(deadline) => {
-                    if self.wakes.wait_until(&mut state, deadline).timed_out() && !state.is_notified {
+                    self.wakes.wait_until(&mut state, deadline);
+                    if !state.is_notified && self.is_late() {
                         return false;
                     }
                 }
@@ -113,6 +117,22 @@ type Lists = HashMap<usize, VecDeque<Arc<Waiter>>>;
 fn lists(address: usize) -> &'static Mutex<Lists> {
     static LISTS: LazyLock<[Mutex<Lists>; 64]> = LazyLock::new(|| std::array::from_fn(|_| Mutex::default()));
     &LISTS[(address >> 2 ^ address >> 8) % LISTS.len()]
+}
+
+/// Puts a waiter on its list, behind the others.
+fn add(lists: &mut Lists, address: usize, waiter: &Arc<Waiter>, operation: &'static str) -> Result<(), Error> {
+    let is_room = lists.try_reserve(1).is_ok();
+    if is_room {
+        let list = lists.entry(address).or_default();
+        if list.try_reserve(1).is_ok() {
+            list.push_back(Arc::clone(waiter));
+            return Ok(());
+        }
+        if list.is_empty() {
+            lists.remove(&address);
+        }
+    }
+    Err(Error::OutOfMemory { operation, requested: size_of::<Arc<Waiter>>(), reason: NoMemory::Allocator })
 }
 
 /// Takes a waiter off its list. False if it is not there any more, as it was notified.
@@ -181,7 +201,7 @@ fn deadline(timeout: f64) -> Option<Instant> {
 /// # Errors
 ///
 /// In this order: [`Error::ViewKind`]; [`Error::Detached`], [`Error::OutOfBounds`]; [`Error::NotShared`];
-/// [`Error::Range`]; [`Error::ContentType`].
+/// [`Error::Range`]; [`Error::ContentType`]; [`Error::OutOfMemory`].
 ///
 /// # Examples
 ///
@@ -198,11 +218,12 @@ fn deadline(timeout: f64) -> Option<Instant> {
 /// # Ok::<(), tumulus_arraybuffer::Error>(())
 /// ```
 pub fn wait(heap: &Heap, array: TypedArray, index: u64, value: Element, timeout: f64) -> Result<WaitOutcome, Error> {
-    let place = place(heap, array, index, value, "Atomics.wait")?;
-    let waiter = Arc::new(Waiter::new(timeout));
+    let operation = "Atomics.wait";
+    let place = place(heap, array, index, value, operation)?;
+    let waiter = Waiter::new(operation, timeout)?;
     {
         let Some(mut lists) = place.lock_if_equal() else { return Ok(WaitOutcome::NotEqual) };
-        lists.entry(place.address).or_default().push_back(Arc::clone(&waiter));
+        add(&mut lists, place.address, &waiter, operation)?;
     }
     // Who notifies takes the waiter off the list, and may do so while it finds that it is late.
     if waiter.sleep() || !remove(&mut lists(place.address).lock(), place.address, &waiter) {
@@ -352,13 +373,14 @@ pub fn wait_async(
     value: Element,
     timeout: f64,
 ) -> Result<WaitStart, Error> {
-    let place = place(heap, array, index, value, "Atomics.waitAsync")?;
-    let waiter = Arc::new(Waiter::new(timeout));
+    let operation = "Atomics.waitAsync";
+    let place = place(heap, array, index, value, operation)?;
+    let waiter = Waiter::new(operation, timeout)?;
     let Some(mut lists) = place.lock_if_equal() else { return Ok(WaitStart::Ended(WaitOutcome::NotEqual)) };
     if timeout <= 0.0 {
         return Ok(WaitStart::Ended(WaitOutcome::TimedOut));
     }
-    lists.entry(place.address).or_default().push_back(Arc::clone(&waiter));
+    add(&mut lists, place.address, &waiter, operation)?;
     let Place { store, address, .. } = place;
     Ok(WaitStart::Waits(Ticket { _store: store, address, waiter, outcome: None.into() }))
 }
@@ -368,7 +390,8 @@ pub fn wait_async(
 ///
 /// # Errors
 ///
-/// [`Error::ViewKind`]; [`Error::Detached`], [`Error::OutOfBounds`]; [`Error::Range`].
+/// [`Error::ViewKind`]; [`Error::Detached`], [`Error::OutOfBounds`]; [`Error::Range`]; [`Error::OutOfMemory`], and nobody is
+/// notified.
 ///
 /// # Examples
 ///
@@ -384,49 +407,53 @@ pub fn notify(heap: &Heap, array: TypedArray, index: u64, count: f64) -> Result<
     let extent = validate_waitable(heap, array, operation)?;
     check_index(&extent, index, operation)?;
     #[allow(clippy::cast_sign_loss, reason = "a cast from a float saturates")]
-    let mut count = to_integer_or_infinity(count).max(0.0) as usize;
+    let count = to_integer_or_infinity(count).max(0.0) as usize;
     let object = &heap[extent.buffer];
     let record = object.record().filter(|_| object.is_shared());
     let Some(record) = record else { return Ok(0) };
     let address = record.data().addr().get() + extent.at(index as usize);
-    let mut woken: Vec<Arc<Waiter>> = Vec::new();
+    let mut woken: Vec<(Arc<Waiter>, Option<Waker>)>;
     {
         let mut lists = lists(address).lock();
         let Some(list) = lists.get_mut(&address) else { return Ok(0) };
-        let mut late = VecDeque::new();
-        while count > 0
-            && let Some(waiter) = list.pop_front()
+        woken = scratch::list(operation, count.min(list.len()))?;
+        let mut at = 0;
+        while woken.len() < count
+            && let Some(waiter) = list.get(at)
         {
             // Whose time is up is not notified, and finds that out by itself.
             if waiter.is_late() {
-                late.push_back(waiter);
-            } else {
-                woken.push(waiter);
-                count -= 1;
+                at += 1;
+            } else if let Some(waiter) = list.remove(at) {
+                woken.push((waiter, None));
             }
         }
-        late.into_iter().rev().for_each(|waiter| list.push_front(waiter));
         if list.is_empty() {
             lists.remove(&address);
         }
     }
-    let wakers: Vec<Waker> = woken.iter().filter_map(|waiter| waiter.notify()).collect();
-    wake(wakers);
-    Ok(woken.len())
+    for (waiter, waker) in &mut woken {
+        *waker = waiter.notify();
+    }
+    let count = woken.len();
+    wake(woken.into_iter().filter_map(|(_, waker)| waker));
+    Ok(count)
 }
 
 /// Wakes tasks, which runs the program's code: all of them, also where one panics.
-fn wake(wakers: Vec<Waker>) {
+fn wake(wakers: impl Iterator<Item = Waker>) {
     let mut panic = None;
     for waker in wakers {
         if let Err(next) = catch_unwind(AssertUnwindSafe(|| waker.wake())) {
-            // One panic at a time; what a second one carries may panic when it is dropped.
-            let next = ManuallyDrop::new(next);
-            panic.get_or_insert(next);
+            // One panic at a time.
+            match panic {
+                None => panic = Some(next),
+                Some(_) => raw::forget_panic(next),
+            }
         }
     }
     if let Some(panic) = panic {
-        resume_unwind(ManuallyDrop::into_inner(panic));
+        resume_unwind(panic);
     }
 }
 

@@ -181,7 +181,7 @@ impl SharedArrayBuffer {
         let more = bytes.saturating_sub(store.byte_length());
         // Asked of this heap, then put on the account that pays for the store by the store itself.
         heap.try_add_external_bytes(more).map_err(|error| super::no_room(operation, more, error))?;
-        let grown = store.grow(bytes);
+        let grown = store.grow_for(bytes, Some((heap.id(), heap.external_bytes())));
         heap.adjust_external_bytes(-more.cast_signed());
         grown.map(|_| ())
     }

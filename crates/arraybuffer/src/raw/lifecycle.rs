@@ -12,7 +12,9 @@ use super::record::{BUFFER, HOLDER, NOBODY, OUTSIDE, Record, Traits};
 use super::records::{with_local, with_table};
 use super::{large, mapping, queue};
 use crate::release;
+use crate::sync::AtomicU64;
 use std::any::Any;
+use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 use std::sync::atomic::Ordering;
@@ -31,31 +33,51 @@ impl Record {
 
     /// How many bytes a heap that makes a buffer for this store has to put on its account.
     pub(crate) fn uncharged_bytes(&self) -> usize {
-        let is_charged = self.locked(|_, payer| payer.get().is_some());
+        let is_charged = self.locked(|claim, payer| self.payer(claim, payer).is_some());
         if is_charged || !self.counts() { 0 } else { self.byte_length() }
+    }
+
+    /// The account that pays for the store, under the lock. Where that was of a heap that is gone, nobody pays from now on: if
+    /// nothing is on it, it may serve another heap, which has nothing to do with the store.
+    pub(super) fn payer(&self, claim: &AtomicU64, payer: &Cell<Option<ExternalBytes>>) -> Option<ExternalBytes> {
+        let account = payer.get()?;
+        if account.heap().is_some_and(|heap| heap.get().get() == claim.load(Ordering::Relaxed)) {
+            return Some(account);
+        }
+        account.sub(self.byte_length());
+        payer.set(None);
+        claim.store(NOBODY, Ordering::Relaxed);
+        None
+    }
+
+    /// Has a heap pay for the store, under the lock, which nobody pays for.
+    pub(super) fn pay(
+        &self,
+        claim: &AtomicU64,
+        payer: &Cell<Option<ExternalBytes>>,
+        (heap, account): (HeapId, ExternalBytes),
+    ) {
+        account.add(self.byte_length());
+        payer.set(Some(account));
+        claim.store(heap.get().get(), Ordering::Relaxed);
     }
 
     /// Counts a buffer of this heap, for who has another reference. `charged` bytes were put on the heap's account for it.
     pub(crate) fn attach(&self, heap: HeapId, account: ExternalBytes, charged: usize) -> Result<(), Claimed> {
-        let heap = heap.get().get();
         self.locked(|claim, payer| {
             if !self.traits().has(Traits::SHARED) {
                 let by = claim.load(Ordering::Relaxed);
-                if by != NOBODY && by != heap {
+                if by != NOBODY && by != heap.get().get() {
                     return Err(Claimed { by });
                 }
-                claim.store(heap, Ordering::Relaxed);
+                claim.store(heap.get().get(), Ordering::Relaxed);
             }
             self.hold(BUFFER);
-            if payer.get().is_some() {
-                // Another heap was quicker.
-                account.sub(charged);
-            } else if self.counts() {
-                account.add(self.byte_length());
-                account.sub(charged);
-                payer.set(Some(account));
-                claim.store(heap, Ordering::Relaxed);
+            // Another heap may have been quicker.
+            if self.payer(claim, payer).is_none() && self.counts() {
+                self.pay(claim, payer, (heap, account));
             }
+            account.sub(charged);
             Ok(())
         })
     }
@@ -169,7 +191,7 @@ fn pass_on(panic: Panic) {
 }
 
 /// Drops what a panic carried, which may panic as well.
-pub(super) fn forget_panic(panic: Panic) {
+pub(crate) fn forget_panic(panic: Panic) {
     if let Err(next) = catch_unwind(AssertUnwindSafe(|| drop(panic))) {
         std::mem::forget(next);
     }

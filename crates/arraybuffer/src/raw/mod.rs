@@ -47,7 +47,7 @@ pub use cast::Pod;
 pub(crate) use cast::{elements, elements_mut};
 pub(crate) use classes::LARGEST as LARGEST_SMALL;
 pub(crate) use exit::at_exit;
-pub(crate) use lifecycle::{Claimed, When};
+pub(crate) use lifecycle::{Claimed, When, forget_panic};
 pub(crate) use object::{BufferObject, Bytes, BytesMut, NODE_NAME, copy_between};
 pub(crate) use pool::IsZero;
 pub(crate) use queue::{is_empty as queue_is_empty, release_all as release_queue};

@@ -320,10 +320,7 @@ pub(crate) fn copy_between(
     let (data, length, is_shared) = (source.data, source.byte_length(), source.is_shared);
     assert!(from_at <= length && bytes <= length - from_at, "the source range was checked");
     if is_shared || heap[to].is_shared {
-        // Word for word, by way of a copy, as the two may be the same bytes.
-        let mut copy = vec![0; bytes];
-        heap[from].bytes().copy_to(from_at, &mut copy);
-        return heap.get_mut(to).bytes_mut().copy_from(to_at, &copy);
+        return copy_words(heap, (from, from_at), (to, to_at), bytes);
     }
     let target = heap.get_mut(to).plain_mut().expect("not immutable, as was checked");
     let target = &mut target[to_at..to_at + bytes];
@@ -331,4 +328,24 @@ pub(crate) fn copy_between(
     // SAFETY: both ranges are inside of their buffers; the heap is borrowed exclusively, so that nobody else touches either
     // (B2, B3). They may be the same bytes, which `copy` allows; the reference to the target has ended.
     unsafe { std::ptr::copy(data.as_ptr().add(from_at), target, bytes) }
+}
+
+/// The same where bytes are shared: word for word, and piece by piece, as a copy of all could find no memory.
+fn copy_words(
+    heap: &mut Heap,
+    (from, from_at): (Gc<BufferObject>, usize),
+    (to, to_at): (Gc<BufferObject>, usize),
+    bytes: usize,
+) {
+    // A multiple of all elements, so that none is torn.
+    let mut piece = [0; 4096];
+    let pieces = bytes.div_ceil(piece.len());
+    // The two may be the same bytes: what was not read yet is not written to.
+    let from_the_end = heap[from].data.addr().get() + from_at < heap[to].data.addr().get() + to_at;
+    for n in 0..pieces {
+        let at = piece.len() * if from_the_end { pieces - 1 - n } else { n };
+        let len = piece.len().min(bytes - at);
+        heap[from].bytes().copy_to(from_at + at, &mut piece[..len]);
+        heap.get_mut(to).bytes_mut().copy_from(to_at + at, &piece[..len]);
+    }
 }

@@ -1,36 +1,54 @@
 //! The table of all records, and what each thread keeps at hand: vacant records, ids and small blocks.
 //!
-//! The table has the records in slabs. A thread takes the vacant records of a slab from it at once, so that a store that is
-//! made and released costs no lock; and as records stay in the table whoever uses them, the table always knows every store.
-//! Which records of a slab are vacant is a bit for each, so that they are handed out in the order of their addresses.
+//! The table is a slot map of slabs of records, behind a lock. A thread takes the vacant records of a slab from it at once, so
+//! that a store that is made and released costs no lock; and as records stay in the table whoever uses them, the table always
+//! knows every store. Which records of a slab are vacant is a bit for each, so that they are handed out in the order of their
+//! addresses. Where a slab is, threads read without the lock, by its number (`directory.rs`).
 //!
-//! Slabs are never removed. So nothing of a container with keys and versions is needed, and one that grows without the
-//! chance of an error would not do: where there is no memory, making a store gives an error. Returning a record allocates
-//! nothing.
+//! Where there is no memory, making a store gives an error: all that the table needs is asked for before a slab is added.
+//! Returning a record allocates nothing.
 
 use super::classes::COUNT;
-use super::directory::{self, SLAB};
+use super::directory::{self, SLAB, Slab};
 use super::pool::Magazine;
 use super::prefetch::prefetch;
 use super::record::Record;
 use super::shelf::Shelf;
 use super::wrapped::Ranges;
 use crate::sync::{AtomicU64, Mutex, thread_local};
+use slotmap::SlotMap;
 use std::cell::RefCell;
 use std::ops::Range;
 use std::sync::atomic::Ordering;
 
+/// Bytes of which a new slot map takes a few.
+const FIRST_SLOTS: usize = 2 << 10;
+
+slotmap::new_key_type! {
+    struct SlabKey;
+}
+
+/// Records side by side, as the table has them.
+struct Listed {
+    records: &'static Slab,
+    /// A bit for each record that no thread has at hand, and no store uses.
+    vacant: u64,
+}
+
 /// See the file's header.
 pub(crate) struct Table {
-    /// Of each slab, by number: a bit for each record that no thread has at hand, and no store uses.
-    vacant: Vec<u64>,
-    /// Slabs with vacant records. There is room for the numbers of all.
+    /// Made when the first slab is added, and none is removed.
+    slabs: Option<SlotMap<SlabKey, Listed>>,
+    /// Those of the slabs, by number.
+    keys: Vec<SlabKey>,
+    /// The numbers of slabs with vacant records. There is room for those of all.
     roomy: Vec<u32>,
     /// Raw pointers that were wrapped.
     pub(crate) wrapped: Ranges,
 }
 
-static TABLE: Mutex<Table> = Mutex::new(Table { vacant: Vec::new(), roomy: Vec::new(), wrapped: Ranges::new() });
+static TABLE: Mutex<Table> =
+    Mutex::new(Table { slabs: None, keys: Vec::new(), roomy: Vec::new(), wrapped: Ranges::new() });
 
 /// Runs `look` with the table, which nothing changes meanwhile. Records in it may change.
 pub(crate) fn with_table<R>(look: impl FnOnce(&mut Table) -> R) -> R {
@@ -40,7 +58,7 @@ pub(crate) fn with_table<R>(look: impl FnOnce(&mut Table) -> R) -> R {
 impl Table {
     /// All records, vacant ones among them.
     pub(crate) fn records(&self) -> impl Iterator<Item = &'static Record> {
-        (0..self.vacant.len() as u32).flat_map(directory::slab)
+        self.slabs.iter().flat_map(SlotMap::values).flat_map(|slab| slab.records)
     }
 
     /// Takes all vacant records of a slab: its number, and a bit for each. `None` if there is no memory.
@@ -49,30 +67,50 @@ impl Table {
             Some(slab) => slab,
             None => self.add_slab()?,
         };
-        Some((slab, std::mem::take(&mut self.vacant[slab as usize])))
+        Some((slab, std::mem::take(self.vacant(slab))))
+    }
+
+    /// Which records of a slab are vacant.
+    fn vacant(&mut self, slab: u32) -> &mut u64 {
+        let slabs = self.slabs.as_mut().expect("a slab was added");
+        &mut slabs[self.keys[slab as usize]].vacant
     }
 
     fn add_slab(&mut self) -> Option<u32> {
-        self.vacant.try_reserve(1).ok()?;
-        let slabs = self.vacant.len() + 1;
-        self.roomy.try_reserve(slabs.max(self.vacant.capacity()) - self.roomy.len()).ok()?;
-        let number = u32::try_from(slabs - 1).ok()?;
-        directory::add(number)?;
+        let slabs = match &mut self.slabs {
+            Some(slabs) => slabs,
+            none => none.insert(new_slot_map()?),
+        };
+        slabs.try_reserve(1).ok()?;
+        self.keys.try_reserve(1).ok()?;
+        self.roomy.try_reserve(self.keys.capacity() - self.roomy.len()).ok()?;
+        let number = u32::try_from(self.keys.len()).ok()?;
+        // There are fewer numbers than a slot map has keys.
+        let records = directory::add(number)?;
         tumulus_heap::ask_for_external_roots(crate::registry::external_roots);
-        self.vacant.push(u64::MAX);
+        self.keys.push(slabs.insert(Listed { records, vacant: u64::MAX }));
         Some(number)
     }
 
     /// Takes records of a slab back that are vacant.
     fn put(&mut self, slab: u32, bits: u64) {
-        let vacant = &mut self.vacant[slab as usize];
+        let vacant = self.vacant(slab);
         debug_assert_eq!(*vacant & bits, 0, "a record was returned twice");
-        if *vacant == 0 {
+        let had_none = *vacant == 0;
+        *vacant |= bits;
+        if had_none {
             debug_assert!(self.roomy.len() < self.roomy.capacity());
             self.roomy.push(slab);
         }
-        *vacant |= bits;
     }
+}
+
+/// A slot map, or `None` where the system has no memory for it.
+fn new_slot_map<T>() -> Option<SlotMap<SlabKey, T>> {
+    // It takes its first slot without asking, and the process would abort if the system refused it. So there is asked for
+    // much more before.
+    Vec::<u8>::new().try_reserve_exact(FIRST_SLOTS).ok()?;
+    Some(SlotMap::with_key())
 }
 
 /// What a thread has at hand.

@@ -3,6 +3,7 @@
 use super::mapping;
 use super::record::{Record, Traits};
 use super::words;
+use tumulus_heap::{ExternalBytes, HeapId};
 
 impl Record {
     /// Changes the length of a resizable store that is not shared: false if the system refuses the memory.
@@ -34,13 +35,14 @@ impl Record {
         true
     }
 
-    /// Lets a growable shared store grow. The result is the length before; it is `bytes` if nothing was to be done.
-    pub(crate) fn grow(&self, bytes: usize) -> Result<usize, GrowError> {
+    /// Lets a growable shared store grow, for a heap, which pays for it if nobody does. The result is the length before; it is
+    /// `bytes` if nothing was to be done.
+    pub(crate) fn grow(&self, bytes: usize, heap: Option<(HeapId, ExternalBytes)>) -> Result<usize, GrowError> {
         debug_assert!(self.traits().has(Traits::RESIZABLE.and(Traits::SHARED)));
         if bytes > self.max_byte_length() {
             return Err(GrowError::Length { current: self.byte_length() });
         }
-        self.locked(|_, payer| {
+        self.locked(|claim, payer| {
             // The lock keeps growth and payer together; readers take no lock, and see one length or the other.
             let before = self.byte_length();
             if bytes < before {
@@ -50,9 +52,13 @@ impl Record {
             if !unsafe { self.commit(before, bytes) } {
                 return Err(GrowError::Memory);
             }
+            // Before the length changes, which is what is on the account.
+            let paying = self.payer(claim, payer);
             self.set_byte_length(bytes);
-            if let Some(payer) = payer.get() {
-                payer.add(bytes - before);
+            match (paying, heap) {
+                (Some(account), _) => account.add(bytes - before),
+                (None, Some(heap)) => self.pay(claim, payer, heap),
+                (None, None) => {}
             }
             Ok(before)
         })

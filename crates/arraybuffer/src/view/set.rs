@@ -5,6 +5,7 @@ use super::kind::Element;
 use super::witness::copy_elements;
 use crate::convert::to_integer_or_infinity;
 use crate::error::Error;
+use crate::scratch;
 use tumulus_heap::Heap;
 
 /// Where the elements begin, if the offset is no negative one.
@@ -62,7 +63,8 @@ impl TypedArray {
         };
         if same_bytes && target.kind != from.kind {
             // Converting in place would read what was just written.
-            let elements: Vec<[u8; 8]> = (0..from.length).map(|index| load_bytes(heap, &from, index)).collect();
+            let mut elements: Vec<[u8; 8]> = scratch::list(operation, from.length)?;
+            elements.extend((0..from.length).map(|index| load_bytes(heap, &from, index)));
             for (index, bytes) in elements.into_iter().enumerate() {
                 let bytes = target.kind.encode(operation, from.kind.decode(bytes))?;
                 store(heap, &target, start + index, bytes);
