@@ -392,6 +392,7 @@ fn the_first_store_of_a_process() {
 }
 
 #[test]
+#[allow(clippy::too_many_lines, reason = "a list, one entry for each function")]
 fn every_fallible_function_of_the_buffers() {
     let _alone = alone();
     release::set_mode(release::Mode::Inline);
