@@ -5,7 +5,7 @@ use crate::budget::{BETWEEN_LOOKS, Budget, Meter};
 use crate::events::{Event, Kind, Pause, Reason};
 use crate::heap::Heap;
 use crate::raw::{Exactness, Extent, RootTable, Stop};
-use crate::schedule::{Cycle, Pace, Schedule, Slice};
+use crate::schedule::{Cycle, Lateness, Pace, Schedule, Slice};
 use crate::scope::Temporaries;
 use crate::stats::{Clock, Ledger};
 use crate::trace::{Trace, Tracer};
@@ -41,6 +41,8 @@ pub(crate) struct Accounts {
     pub(super) pace: Pace,
     /// The `taken_bytes` of the store at which the next slice should be done.
     pub(super) planned: u64,
+    /// How late its last slice was.
+    pub(super) lateness: Lateness,
     /// The `lump_bytes` of the store that the plan knows of.
     pub(super) planned_lumps: u64,
     /// The largest multiple of the pause budget that a slice of it had; `None` for one that did all there was.
@@ -177,6 +179,7 @@ impl Heap {
         self.schedule.begun(self.fullness());
         self.accounts.pace = self.pace();
         self.accounts.planned = self.store.taken_bytes();
+        self.accounts.lateness = Lateness::default();
         self.accounts.planned_lumps = self.store.lump_bytes();
         self.accounts.hurry = Some(1);
         self.accounts.clock.begin_cycle();

@@ -9,7 +9,7 @@ use crate::budget::Budget;
 use crate::events::{Event, Reason};
 use crate::heap::Heap;
 use crate::raw::{Extent, PAGE_BYTES};
-use crate::schedule::{Fullness, MOST_MISSING, Pace, Stage};
+use crate::schedule::{Fullness, Lateness, MOST_MISSING, Pace, Stage};
 
 impl Heap {
     /// The collection that should begin now, if there is none.
@@ -28,20 +28,25 @@ impl Heap {
     /// The budget of the slice that is due.
     pub(super) fn next_budget(&mut self) -> Budget {
         self.make_room_for_lumps();
-        if let (Pace::Step(bytes), Some(_)) = (self.accounts.pace, &self.accounts.cycle) {
+        if self.is_between_cycles() {
+            return self.schedule.pause;
+        }
+        let mut times = None;
+        if let Pace::Step(bytes) = self.accounts.pace {
             let late = self.store.taken_bytes().saturating_sub(self.accounts.planned);
             if late >= bytes {
                 // What was planned was for a smaller heap.
                 self.accounts.pace = self.pace();
             }
-            let times = self.accounts.pace.times(late);
+            times = self.accounts.pace.times(late, self.accounts.lateness);
+            self.accounts.lateness = Lateness { bytes: late, times: times.unwrap_or(1) };
             // The slice counts for as many.
             self.accounts.planned += bytes * u64::from(times.unwrap_or(1) - 1);
-            self.tell_hurry(times);
-            return times.map_or(Budget::unlimited(), |times| self.schedule.pause.times(times));
         }
-        self.schedule.pause
+        self.tell_hurry(times);
+        times.map_or(Budget::unlimited(), |times| self.schedule.pause.times(times))
     }
+
     /// Moves the plan by the large objects that were made since it was made.
     fn make_room_for_lumps(&mut self) {
         let lumps = self.store.lump_bytes();

@@ -12,7 +12,7 @@
 
 mod pace;
 
-pub(crate) use pace::{MOST_MISSING, Pace, Slice, Stage};
+pub(crate) use pace::{Lateness, MOST_MISSING, Pace, Slice, Stage};
 
 use crate::budget::Budget;
 use crate::collect::Collector;

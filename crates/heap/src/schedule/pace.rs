@@ -3,8 +3,7 @@
 //! A slice has the pause budget and comes every so many bytes, so that the work is done when the heap has grown to its
 //! bound. When the program allocates much for what there is to mark, the bytes between two slices become fewer. Slices that
 //! the program had no safepoint for, or for which it allocated too much at once, are made up for at its next safepoints, one
-//! at each; and where they become many all the same, as safepoints are rare, slices become larger, the more so the more of
-//! them are missing.
+//! at each; and where more and more are missing all the same, as safepoints are rare, slices become larger.
 //!
 //! When the heap outgrows its bound by as much again, and near the limit, the collection is completed at once. So is a minor
 //! one that frees less than the program allocates.
@@ -23,12 +22,12 @@ const BRISK_STEP_BYTES: usize = 8 << 10;
 const CALM_STEP_BYTES: usize = 64 << 10;
 /// The most bytes that are allocated between two slices.
 pub(super) const MOST_STEP_BYTES: usize = 256 << 10;
-/// For so many slices that are missing, those that are done become larger by the budget.
+/// With more than so many slices missing, the program is behind.
 const PATIENCE: u64 = 4;
 /// The largest multiple of the budget that a slice has.
-const HURRY: u64 = 12;
+const HURRY: u32 = 12;
 /// As many slices can be missing, at most: what was not to be done in time is not to be done all at once.
-pub(crate) const MOST_MISSING: u64 = PATIENCE * HURRY;
+pub(crate) const MOST_MISSING: u64 = 48;
 
 /// What a collection is doing.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
@@ -62,12 +61,32 @@ impl Pace {
         Pace::Step(bytes.clamp(LEAST_STEP_BYTES as u64, most as u64))
     }
 
-    /// How many times the budget the slice has that is done so many bytes late; `None` if it does all that is left.
-    pub(crate) fn times(self, late: u64) -> Option<u32> {
-        match self {
-            Pace::AtOnce => None,
-            Pace::Step(bytes) => Some((1 + late / (bytes * PATIENCE)).min(HURRY) as u32),
-        }
+    /// How many times the budget the slice has that is done so many bytes late, by the one before it; `None` if it does all
+    /// that is left.
+    pub(crate) fn times(self, late: u64, last: Lateness) -> Option<u32> {
+        let Pace::Step(bytes) = self else { return None };
+        let patience = bytes * PATIENCE;
+        Some(if late <= patience {
+            1
+        } else if last.bytes > patience && late >= last.bytes {
+            // The last one did not help.
+            (last.times + 1).min(HURRY)
+        } else {
+            last.times
+        })
+    }
+}
+
+/// How late a slice was, and how many times the budget it had.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Lateness {
+    pub(crate) bytes: u64,
+    pub(crate) times: u32,
+}
+
+impl Default for Lateness {
+    fn default() -> Lateness {
+        Lateness { bytes: 0, times: 1 }
     }
 }
 
@@ -183,14 +202,21 @@ mod tests {
     }
 
     #[test]
-    fn slices_grow_when_many_are_missing() {
+    fn slices_grow_while_more_and_more_are_missing() {
         let pace = Pace::Step(1000);
-        assert_eq!((pace.times(0), pace.times(3999), pace.times(4000)), (Some(1), Some(1), Some(2)));
-        assert_eq!(
-            (pace.times(8000), pace.times(1000 * MOST_MISSING), pace.times(u64::MAX)),
-            (Some(3), Some(12), Some(12))
-        );
-        assert_eq!(Pace::AtOnce.times(0), None);
+        let mut last = Lateness::default();
+        let mut after = |late| {
+            last = Lateness { bytes: late, times: pace.times(late, last).unwrap() };
+            last.times
+        };
+        // A lump, which is made up for in slices of the usual size.
+        assert_eq!([0, 40_000, 39_000, 38_000].map(&mut after), [1; 4]);
+        // Another one before that is done; and then all of it is done.
+        assert_eq!([45_000, 43_000, 4_001, 4_000].map(&mut after), [2, 2, 2, 1]);
+        // Rare safepoints: the slices grow until what is missing becomes less.
+        assert_eq!([6_000, 11_000, 15_000, 18_000, 20_000, 20_000, 19_000].map(&mut after), [1, 2, 3, 4, 5, 6, 6]);
+        assert_eq!([u64::MAX; 9].map(&mut after), [7, 8, 9, 10, 11, 12, 12, 12, 12]);
+        assert_eq!(Pace::AtOnce.times(0, last), None);
     }
 
     #[test]
