@@ -11,7 +11,7 @@ use tumulus_heap::{Gc, Heap, Trace};
 pub(super) const DEFINITION: Definition = Definition {
     name: "binary-trees",
     summary: "many short-lived trees beside one that lives",
-    page: include_str!("../../../../docs/src/workloads/binary-trees.md"),
+    page: include_str!("../../pages/binary-trees.md"),
     parameters: &[
         Parameter::count("depth", "depth of the tree that lives, and of the deepest of the others", 18, 0..=24),
         Parameter::count("rounds", "how often all short-lived trees are made", 2, 1..=1_000_000),

@@ -14,7 +14,7 @@ use tumulus_heap::{FinalizationRegistry, Gc, Heap, NativeFn, RegisterError, Trac
 pub(super) const DEFINITION: Definition = Definition {
     name: "dom",
     summary: "a tree of elements with listeners, and weak references from beside it",
-    page: include_str!("../../../../docs/src/workloads/dom.md"),
+    page: include_str!("../../pages/dom.md"),
     parameters: &[
         Parameter::count("levels", "levels of elements, each with four children", 7, 1..=10),
         Parameter::count("rendered", "levels that are made anew at a time; at most as many", 3, 1..=10),

@@ -14,7 +14,7 @@ use tumulus_heap::{Budget, Gc, Heap, Trace};
 pub(super) const DEFINITION: Definition = Definition {
     name: "event-loop",
     summary: "frames of 16.6 ms, with idle time that the collector may use",
-    page: include_str!("../../../../docs/src/workloads/event-loop.md"),
+    page: include_str!("../../pages/event-loop.md"),
     parameters: &[
         Parameter::count("frames", "frames that are drawn", 1_200, 1..=100_000_000),
         Parameter::count("particles", "particles of the scene", 50_000, 1..=10_000_000),

@@ -12,7 +12,7 @@ use tumulus_heap::{Gc, Heap, Trace};
 pub(super) const DEFINITION: Definition = Definition {
     name: "growing",
     summary: "an index that only grows",
-    page: include_str!("../../../../docs/src/workloads/growing.md"),
+    page: include_str!("../../pages/growing.md"),
     parameters: &[
         Parameter::count("documents", "documents that are added", 160_000, 1..=100_000_000),
         Parameter::count("words", "words of a document", 40, 1..=10_000),

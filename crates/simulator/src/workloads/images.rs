@@ -14,7 +14,7 @@ use tumulus_heap::{Gc, Heap, Trace};
 pub(super) const DEFINITION: Definition = Definition {
     name: "images",
     summary: "a gallery with images in large buffers, of which a few are decoded",
-    page: include_str!("../../../../docs/src/workloads/images.md"),
+    page: include_str!("../../pages/images.md"),
     parameters: &[
         Parameter::count("images", "images in the gallery", 1_000, 1..=1_000_000),
         Parameter::count("decoded", "images that are kept decoded", 12, 1..=1_000),

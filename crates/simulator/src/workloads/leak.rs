@@ -13,7 +13,7 @@ use tumulus_heap::{Gc, Heap, Trace};
 pub(super) const DEFINITION: Definition = Definition {
     name: "leak",
     summary: "views that forget to end their subscription, now and then",
-    page: include_str!("../../../../docs/src/workloads/leak.md"),
+    page: include_str!("../../pages/leak.md"),
     parameters: &[
         Parameter::count("navigations", "how often another view is shown", 600_000, 1..=1_000_000_000),
         Parameter::count("rows", "rows of a view", 64, 0..=100_000),

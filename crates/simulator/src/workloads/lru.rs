@@ -13,7 +13,7 @@ use tumulus_heap::{Gc, Heap, Trace};
 pub(super) const DEFINITION: Definition = Definition {
     name: "lru",
     summary: "a cache of strings that gives up the one not used for longest",
-    page: include_str!("../../../../docs/src/workloads/lru.md"),
+    page: include_str!("../../pages/lru.md"),
     parameters: &[
         Parameter::count("capacity", "entries that the cache holds", 200_000, 1..=100_000_000),
         Parameter::count("lookups", "how often it is asked", 5_000_000, 1..=4_000_000_000),

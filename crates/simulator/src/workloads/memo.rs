@@ -13,7 +13,7 @@ use tumulus_heap::{EphemeronMap, Gc, Heap, Trace};
 pub(super) const DEFINITION: Definition = Definition {
     name: "memo",
     summary: "memoisation with weak maps",
-    page: include_str!("../../../../docs/src/workloads/memo.md"),
+    page: include_str!("../../pages/memo.md"),
     parameters: &[
         Parameter::count("records", "records that live", 100_000, 1..=10_000_000),
         Parameter::count("calls", "how often one is asked for its report", 3_000_000, 0..=1_000_000_000),

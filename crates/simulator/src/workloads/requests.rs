@@ -12,7 +12,7 @@ use tumulus_heap::{Gc, Heap, Trace};
 pub(super) const DEFINITION: Definition = Definition {
     name: "requests",
     summary: "requests that make much garbage, beside sessions that live",
-    page: include_str!("../../../../docs/src/workloads/requests.md"),
+    page: include_str!("../../pages/requests.md"),
     parameters: &[
         Parameter::count("requests", "requests that are answered", 40_000, 1..=1_000_000_000),
         Parameter::count("sessions", "sessions that live", 50_000, 1..=10_000_000),

@@ -13,7 +13,7 @@ use tumulus_heap::{AnyGc, Gc, Heap, Object, Trace};
 pub(super) const DEFINITION: Definition = Definition {
     name: "splay",
     summary: "a splay tree of V8's: what dies is old",
-    page: include_str!("../../../../docs/src/workloads/splay.md"),
+    page: include_str!("../../pages/splay.md"),
     parameters: &[
         Parameter::count("nodes", "nodes of the tree", 8_000, 1..=10_000_000),
         Parameter::count("payload-depth", "depth of the payload of each node", 5, 0..=10),

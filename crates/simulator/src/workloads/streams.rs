@@ -15,7 +15,7 @@ use tumulus_heap::{Gc, Heap, Trace};
 pub(super) const DEFINITION: Definition = Definition {
     name: "streams",
     summary: "data that goes through in chunks, each an ArrayBuffer",
-    page: include_str!("../../../../docs/src/workloads/streams.md"),
+    page: include_str!("../../pages/streams.md"),
     parameters: &[
         Parameter::count("chunks", "chunks in all", 24_000, 1..=1_000_000_000),
         Parameter::bytes("chunk", "bytes of a chunk", 64 << 10, 64..=64 << 20),

@@ -19,7 +19,7 @@ use tumulus_heap::{Gc, Heap, Trace};
 pub(super) const DEFINITION: Definition = Definition {
     name: "workers",
     summary: "threads that share a buffer",
-    page: include_str!("../../../../docs/src/workloads/workers.md"),
+    page: include_str!("../../pages/workers.md"),
     parameters: &[
         Parameter::count("workers", "threads, beside the main one", 2, 1..=64),
         Parameter::count("tiles", "tiles of the picture, of 16 KiB each", 64, 1..=4_096),
