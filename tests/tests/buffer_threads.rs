@@ -243,6 +243,7 @@ impl Wake for Counter {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "its time-outs pass before Miri comes to them")]
 fn tasks_are_woken_in_order_and_all_of_them() {
     let store = BackingStore::shared(8).unwrap();
     let mut heap = calm_heap();
