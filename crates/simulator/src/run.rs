@@ -15,6 +15,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tumulus_heap::{Heap, HeapError, Kind, LogFormat};
+use tumulus_trace::Safepoints;
 
 /// The windows whose utilisation is told, in microseconds.
 const WINDOWS_US: [u64; 15] = [
@@ -66,6 +67,8 @@ pub struct Setup {
     pub snapshots: Vec<PathBuf>,
     /// Where a trace of the run goes, to be replayed.
     pub record: Option<Box<dyn Write>>,
+    /// Which safepoints it has.
+    pub safepoints: Safepoints,
     /// Set it to stop the run.
     pub interrupt: Arc<AtomicBool>,
     /// How long it may take.

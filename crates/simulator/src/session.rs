@@ -58,7 +58,8 @@ impl Session {
             heap.log_to(format, writer);
         }
         let recorder = Recorder::listen(&mut heap);
-        let trace = setup.record.map(|writer| tumulus_trace::Recorder::start(&mut heap, writer)).transpose();
+        let start = |writer| tumulus_trace::Recorder::start_with(&mut heap, writer, setup.safepoints);
+        let trace = setup.record.map(start).transpose();
         let (trace, trace_error) = trace.map_or_else(|error| (None, Some(error.to_string())), |trace| (trace, None));
         let now = Instant::now();
         Session {

@@ -81,7 +81,7 @@ pub(super) fn run(arguments: &Arguments, interrupt: &AtomicBool, out: &mut Outpu
     let settings = arguments.what.settings()?;
     let is_curve = arguments.curve || arguments.vary.is_empty();
     let sizes: &[f64] = if is_curve { &CURVE } else { &[] };
-    let plan = Plan::new(&settings, &arguments.vary, sizes).map_err(Failure::usage)?;
+    let plan = Plan::new(&settings, &arguments.vary, sizes)?;
     let plan = plan.rounds(arguments.rounds).null_limit(arguments.null_limit);
     let files = arguments.outputs.open()?;
     let cores = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);

@@ -81,7 +81,7 @@ impl Arguments {
 
 pub(super) fn run(arguments: &Arguments, interrupt: &Arc<AtomicBool>, out: &mut Output) -> Result<Code, Failure> {
     let settings = arguments.what.settings()?;
-    let mut subject = settings.open().map_err(Failure::usage)?;
+    let mut subject = settings.open()?;
     let setup = settings.setup(&subject);
     arguments.outputs.measure(&mut subject, setup, interrupt, out)
 }
