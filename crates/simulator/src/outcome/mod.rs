@@ -328,6 +328,9 @@ pub struct Collection {
     pub freed_objects: u64,
     /// Bytes that it has freed.
     pub freed_bytes: u64,
+    /// All bytes that had been allocated in the heap when it ended.
+    #[serde(default)]
+    pub allocated: u64,
     /// Slices hurried in it.
     pub hurried: bool,
 }
