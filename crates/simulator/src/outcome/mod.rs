@@ -7,7 +7,7 @@ mod distribution;
 mod tables;
 
 pub use distribution::{Distribution, Percentile, Utilisation};
-pub use tables::{Census, Place, Totals, TypeRow};
+pub use tables::{Allocation, Allocations, Census, Place, Totals, TypeRow};
 
 use crate::options::HeapOptions;
 use crate::workloads::Values;
@@ -86,6 +86,9 @@ pub struct Outcome {
     pub abandoned: u64,
     /// What was in the heap.
     pub census: Census,
+    /// Where objects were allocated, if that was asked for.
+    #[serde(default)]
+    pub allocations: Option<Allocations>,
     /// External memory by the place where it was made.
     pub places: Vec<Place>,
     /// What a reader should know, in words; what matters most first.
