@@ -81,7 +81,8 @@ const INSPECT_EXAMPLES: &str = "\
 Examples:
   tumulus inspect b.heapsnapshot
   tumulus inspect b.heapsnapshot --path @1234
-  tumulus inspect b.heapsnapshot --diff a.heapsnapshot";
+  tumulus inspect b.heapsnapshot --diff a.heapsnapshot
+  tumulus inspect b.heapsnapshot --json - | jq .retain_most[0]";
 
 const TRACE_EXAMPLES: &str = "\
 Examples:
