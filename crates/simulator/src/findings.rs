@@ -7,12 +7,13 @@ use crate::show::{bytes, count, percent, time};
 
 type Rule = fn(&Outcome) -> Option<Finding>;
 
-const RULES: [Rule; 10] = [
+const RULES: [Rule; 11] = [
     how_it_ended,
     what_never_stops_growing,
     what_external_memory_forces,
     what_the_limit_forces,
     what_the_collector_takes,
+    which_frames_were_late,
     what_the_longest_pause_was,
     whether_slices_hurry,
     whether_minor_collections_pay,
@@ -179,6 +180,36 @@ fn what_the_collector_takes(outcome: &Outcome) -> Option<Finding> {
                 (_, Reason::Limit | Reason::Failure) => "--limit",
                 _ => "--growth or --min-heap",
             },
+        ),
+    )
+}
+
+fn which_frames_were_late(outcome: &Outcome) -> Option<Finding> {
+    let frames = outcome.frames.filter(|frames| frames.late > 0)?;
+    let longest = outcome.pauses.all.longest;
+    let why = if longest > frames.within / 4 {
+        format!(
+            "The longest pause took {}; a smaller --pause-budget, or more of the idle time, makes them shorter.",
+            time(longest)
+        )
+    } else {
+        let part = percent(share(outcome.time.collector, outcome.time.wall));
+        format!(
+            "The longest pause took {}, and the collector {part} of the time: look at the program itself.",
+            time(longest)
+        )
+    };
+    let weight = if share(frames.late, frames.count) > 0.01 { Weight::Advice } else { Weight::Note };
+    found(
+        weight,
+        "frames",
+        format!(
+            "{} of {} frames ({}) took longer than {}; the longest took {}. {why}",
+            count(frames.late),
+            count(frames.count),
+            percent(share(frames.late, frames.count)),
+            time(frames.within),
+            time(frames.longest),
         ),
     )
 }

@@ -120,7 +120,7 @@ pub fn run(workload: &mut (impl Workload + ?Sized), mut setup: Setup) -> Result<
     let cpu = ProcessTime::now();
     let result = workload.run(&mut session);
     let cpu = cpu.elapsed();
-    let (operations, planned) = (session.operations(), session.planned());
+    let (operations, planned, frames) = (session.operations(), session.planned(), session.frames());
     let wall = session.recorder.borrow().elapsed();
     let (mut heap, recorder, missed, record_error) = session.end();
     let allocations = sample.map(|_| allocations_of(&mut heap));
@@ -182,6 +182,7 @@ pub fn run(workload: &mut (impl Workload + ?Sized), mut setup: Setup) -> Result<
         },
         utilisation: utilisation(&recorder.pauses, wall),
         pauses: Pauses { over_time: recorder.over_time(wall), ..pauses },
+        frames,
         curve: std::mem::take(&mut recorder.samples),
         phases: std::mem::take(&mut recorder.phases),
         collections: std::mem::take(&mut recorder.collections),

@@ -471,12 +471,7 @@ impl Stage {
 }
 
 /// Does what was asked for, on a heap with options of its own.
-fn perform_if_due(
-    heap: &mut Heap,
-    pending: Pending,
-    roots: &Roots<'_>,
-    external_after: usize,
-) -> Result<(), Stuck> {
+fn perform_if_due(heap: &mut Heap, pending: Pending, roots: &Roots<'_>, external_after: usize) -> Result<(), Stuck> {
     if set_external(heap, pending.external).is_err() && has_roots(pending.operation) {
         hooks::collect_as_failed(heap, roots);
     }

@@ -503,12 +503,8 @@ fn beside(recorded_on: &HeapBuilder, other: &HeapBuilder, safepoints: Safepoints
 #[cfg_attr(miri, ignore = "long")]
 fn with_quiet_safepoints_another_heap_does_what_it_would_have_done_with_the_program() {
     let lazy = plain().nursery(0).min_heap(64 << 20);
-    let others = [
-        plain(),
-        plain().nursery(0),
-        plain().pause_budget(Budget::unlimited()).growth(1.3),
-        plain().limit(3 << 20),
-    ];
+    let others =
+        [plain(), plain().nursery(0), plain().pause_budget(Budget::unlimited()).growth(1.3), plain().limit(3 << 20)];
     for other in &others {
         let (replayed, heap) = beside(&lazy, other, Safepoints::USUAL);
         let (again, was) = (replayed.heap.statistics(), heap.statistics());
@@ -548,7 +544,8 @@ fn a_file_of_the_first_format_is_read() {
     assert_eq!((replay.settings().quiet_every, replay.settings().limit), (None, 8 << 20));
     let (replayed, log) = crate::replay(file);
     assert_eq!((replayed.divergence, replayed.objects), (None, 8159));
-    let last = "#6 minor: 82560 -> 24624 bytes (98304 committed), 1207 objects freed, 968 units in 1 slices, nursery full";
+    let last =
+        "#6 minor: 82560 -> 24624 bytes (98304 committed), 1207 objects freed, 968 units in 1 slices, nursery full";
     assert_eq!(log.lines().last(), Some(last));
 }
 

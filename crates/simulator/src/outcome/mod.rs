@@ -70,6 +70,9 @@ pub struct Outcome {
     pub pauses: Pauses,
     /// The least share of any window of time that the program had for itself, by the length of the window, ascending.
     pub utilisation: Vec<Utilisation>,
+    /// Whether frames were done in time, if the workload has frames.
+    #[serde(default)]
+    pub frames: Option<Frames>,
     /// The size of the heap over time.
     pub curve: Vec<Sample>,
     /// What the program was doing, from when on.
@@ -192,6 +195,19 @@ pub struct Stretch {
     pub count: u64,
     /// How long they took together.
     pub total: u64,
+}
+
+/// Frames of a workload that draws, or of something else that has a deadline each time.
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Frames {
+    /// How many.
+    pub count: u64,
+    /// How many of them took longer than they should,
+    pub late: u64,
+    /// which is this.
+    pub within: u64,
+    /// How long the longest took.
+    pub longest: u64,
 }
 
 /// The size of the heap at a moment.

@@ -96,7 +96,8 @@ fn shards_are_parts_of_one_comparison() {
 /// A trace of a small program, on a heap that hardly collects.
 fn recorded(folder: &Folder, safepoints: &str) -> std::path::PathBuf {
     let trace = folder.file(&format!("{safepoints}.trace"));
-    let words = ["record", "binary-trees", "--set", "depth=8", "--nursery", "4m", "-q", "--safepoints", safepoints, "-o"];
+    let words =
+        ["record", "binary-trees", "--set", "depth=8", "--nursery", "4m", "-q", "--safepoints", safepoints, "-o"];
     printed(tumulus().args(words).arg(&trace));
     trace
 }
@@ -108,7 +109,9 @@ fn policies_are_compared_on_a_trace() {
     let trace = recorded(&folder, "2k");
     let vary = ["--rounds", "1", "--vary", "nursery=0,64k,growth=2,4", "--json"];
     let text = printed(tumulus().arg("compare").arg(&trace).args(vary).arg(&json).arg("--html").arg(&html));
-    assert!(text.contains("growth=4") && text.contains("no collector") && text.contains("replayed without its program"));
+    assert!(
+        text.contains("growth=4") && text.contains("no collector") && text.contains("replayed without its program")
+    );
     assert!(super::read(&html).contains("To be kept in mind"));
     let rows = read(&json).rows;
     assert_eq!(rows.len(), 5);
@@ -131,7 +134,9 @@ fn a_trace_has_a_curve_of_time_for_memory_in_shards_too() {
     let part = |number: &str| {
         let path = folder.file(&format!("{number}.json"));
         let shard = format!("{number}/2");
-        printed(tumulus().arg("compare").arg(&trace).args(["-q", "--rounds", "1", "--shard", &shard, "--json"]).arg(&path));
+        printed(
+            tumulus().arg("compare").arg(&trace).args(["-q", "--rounds", "1", "--shard", &shard, "--json"]).arg(&path),
+        );
         path
     };
     let whole = folder.file("whole.json");
@@ -157,7 +162,9 @@ fn a_trace_without_quiet_safepoints_is_not_compared() {
         assert!(said.contains("record it with others: `tumulus record --safepoints 16k`"), "{said}");
     }
     let trace = recorded(&folder, "all");
-    for (vary, words) in [("seed=1,2", "a trace is the same for every seed"), ("depth=3", "there is no depth to be set")] {
+    for (vary, words) in
+        [("seed=1,2", "a trace is the same for every seed"), ("depth=3", "there is no depth to be set")]
+    {
         let said = told(tumulus().args(["compare", "--vary", vary]).arg(&trace), 2);
         assert!(said.contains(words), "{said}");
     }

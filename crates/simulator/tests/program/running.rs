@@ -101,7 +101,10 @@ fn each_end_has_its_code() {
     let slow = ["run", "binary-trees", "--set", "depth=22", "--time-limit", "0.2"];
     let text = tumulus().args(slow).assert().code(4).get_output().stdout.clone();
     assert!(String::from_utf8(text).unwrap().contains("The run took longer than it was given"));
-    assert!(told(tumulus().args(["run", "snails"]), 2).contains("there is no workload \"snails\", and no trace of that name; there are: "));
+    assert!(
+        told(tumulus().args(["run", "snails"]), 2)
+            .contains("there is no workload \"snails\", and no trace of that name; there are: ")
+    );
     assert!(
         told(tumulus().args(["run", "binary-trees", "--set", "depth=99"]), 2).contains("\"depth\" cannot be \"99\"")
     );
