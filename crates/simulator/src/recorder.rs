@@ -32,6 +32,8 @@ pub(crate) struct Recorder {
     pub(crate) cpu: Option<Duration>,
     pub(crate) collections: Vec<Collection>,
     pub(crate) left_out: u64,
+    /// Bytes that all collections have freed.
+    freed: u64,
     under_way: Option<Begun>,
     pub(crate) hurried: u64,
     pub(crate) abandoned: u64,
@@ -80,6 +82,7 @@ impl Recorder {
             cpu: Some(Duration::ZERO),
             collections: Vec::new(),
             left_out: 0,
+            freed: 0,
             under_way: None,
             hurried: 0,
             abandoned: 0,
@@ -194,6 +197,7 @@ impl Recorder {
         else {
             return;
         };
+        self.freed += freed_bytes;
         let lasted = timing.lasted.as_nanos() as u64;
         let now = self.elapsed();
         let begun = self.under_way.take();
@@ -219,6 +223,7 @@ impl Recorder {
             external_after,
             freed_objects,
             freed_bytes,
+            allocated: used_after as u64 + self.freed,
             hurried: begun.hurried,
         });
     }

@@ -17,6 +17,7 @@ mod event;
 mod info;
 mod recorder;
 mod replay;
+mod safepoints;
 
 /// A budget as it is written in options: units of work, microseconds, or `unlimited`.
 ///
@@ -43,3 +44,4 @@ pub use event::{Block, BufferChange, EdgeTo, Event, Kind, Operation, Outcome, Ro
 pub use info::{Info, PhaseInfo, TypeInfo, check, info};
 pub use recorder::{Recorder, Summary};
 pub use replay::{Divergence, Player, Replay, Replayed};
+pub use safepoints::Safepoints;

@@ -2,7 +2,7 @@
 
 use crate::caveat::Caveat;
 use crate::decode::Reader;
-use crate::encode::GROUPS;
+use crate::encode::{GROUPS, has_roots};
 use crate::error::{Flaw, TraceError};
 use crate::event::{Block, EdgeTo, Event};
 use std::collections::HashMap;
@@ -15,8 +15,8 @@ use tumulus_heap::{AnyGc, Heap, HeapBuilder, Trace, Zeal};
 ///
 /// The objects of the replay have the sizes, kinds and edges of those that were recorded, and no other contents. With the
 /// options that were recorded, the collections are the same and come in the same places; a trace with a [`Caveat`] may
-/// differ. With [other options](Replay::with_options) it says what a heap like that would have done with this program, as far
-/// as its safepoints are known: of those at which nothing was due, a trace has none.
+/// differ. With [other options](Replay::with_options) it says what a heap like that would have done with this program, if its
+/// safepoints are known: see [`Safepoints`](crate::Safepoints).
 ///
 /// # Examples
 ///
@@ -133,7 +133,26 @@ impl<R: Read> Replay<R> {
         page_retention.map_or(builder.clone(), |bytes| builder.page_retention(bytes))
     }
 
-    /// Replays on a heap with other options: collections come when they are due in that one.
+    /// The options that were recorded, and whether quiet safepoints were.
+    ///
+    /// ```
+    /// # use tumulus_trace::{Recorder, Replay, Safepoints};
+    /// # let mut heap = tumulus_heap::Heap::new();
+    /// let recorder = Recorder::start_with(&mut heap, Vec::new(), Safepoints::All)?;
+    /// let (file, _) = recorder.finish(&mut heap)?;
+    /// assert_eq!(Replay::new(&file[..])?.settings().quiet_every, Some(0));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Replays on a heap with other options: collections come when they are due in that one, at the safepoints that were
+    /// recorded. A trace without [quiet ones](crate::Safepoints) has no others than those at which the recorded heap did some
+    /// of its collecting, which is not enough for figures.
+    ///
+    /// The limit counts: where an object does not fit, the heap is collected, as by
+    /// [`alloc_or_collect`](Heap::alloc_or_collect), and if that is in vain, it is a [`Flaw::Limit`]. Bytes outside of the heap are as many as they were.
     ///
     /// ```
     /// # let mut heap = tumulus_heap::Heap::new();
@@ -197,6 +216,8 @@ impl<R: Read> Replay<R> {
             next: 0,
             tidy_at: 1 << 12,
             roots: Default::default(),
+            fresh: 0,
+            is_changed: false,
             pending: None,
             divergence: None,
             caveats: Vec::new(),
@@ -238,10 +259,13 @@ impl<R: Read> Player<R> {
     pub fn step(&mut self, heap: &mut Heap) -> Result<Option<Event>, TraceError> {
         let number = self.reader.events();
         let Some(event) = self.reader.next_event()? else { return Ok(None) };
-        if let Err(what) = self.stage.play(heap, &event, number) {
+        if let Err(stuck) = self.stage.play(heap, &event, number) {
             // What follows may name what could not be made.
             self.reader.end_here();
-            return Err(self.reader.error(Flaw::Replay { number, what }));
+            return Err(self.reader.error(match stuck {
+                Stuck::At(what) => Flaw::Replay { number, what },
+                Stuck::Limit => Flaw::Limit { number, limit: heap.limit() },
+            }));
         }
         Ok(Some(event))
     }
@@ -273,6 +297,14 @@ impl<R: Read> fmt::Debug for Player<R> {
     }
 }
 
+/// Why a replay cannot go on.
+#[derive(Copy, Clone, Debug)]
+enum Stuck {
+    At(&'static str),
+    /// The limit is another one, and is reached.
+    Limit,
+}
+
 /// An operation that waits for its outcome, which says how many bytes are outside of the heap then.
 #[derive(Copy, Clone, Debug)]
 struct Pending {
@@ -296,6 +328,10 @@ struct Stage {
     next: u64,
     tidy_at: usize,
     roots: [Vec<EdgeTo>; GROUPS.len()],
+    /// Objects from this number on were made since the roots were told,
+    fresh: u64,
+    /// and edges were changed since, so that the program may hold what those roots do not lead to any more.
+    is_changed: bool,
     pending: Option<Pending>,
     divergence: Option<Divergence>,
     caveats: Vec<Caveat>,
@@ -303,10 +339,10 @@ struct Stage {
 }
 
 impl Stage {
-    fn play(&mut self, heap: &mut Heap, event: &Event, number: u64) -> Result<(), &'static str> {
+    fn play(&mut self, heap: &mut Heap, event: &Event, number: u64) -> Result<(), Stuck> {
         match event {
             Event::Type { name, kind } => {
-                self.types.push(hooks::new_type(heap, name, *kind).ok_or("it has too many types")?);
+                self.types.push(hooks::new_type(heap, name, *kind).ok_or(Stuck::At("it has too many types"))?);
             }
             Event::Form { of, granules, .. } => self.forms.push((self.types[*of as usize], *granules)),
             Event::Alloc { form, block } => self.alloc(heap, *form, *block)?,
@@ -316,6 +352,7 @@ impl Stage {
                 }
             }
             Event::Edges { object, edges } => {
+                self.is_changed = true;
                 if let Some(&object) = self.objects.get(object) {
                     let edges = self.found(edges);
                     if !self.is_exact {
@@ -326,6 +363,7 @@ impl Stage {
                 }
             }
             Event::Elements { object, first, elements } => {
+                self.is_changed = true;
                 if let Some(&object) = self.objects.get(object) {
                     if !self.is_exact {
                         Stage::touch(heap, object, &Touching::Elements(*first..*first + elements.len() as u32));
@@ -346,7 +384,7 @@ impl Stage {
                 let (operation, external, limit, failed) = (*operation, *external, *limit, *failed);
                 self.pending = Some(Pending { operation, external, limit, failed });
             }
-            Event::Outcome(outcome) => self.outcome(heap, outcome, number),
+            Event::Outcome(outcome) => self.outcome(heap, outcome, number)?,
             Event::Caveat(caveat) => {
                 self.is_exact &= *caveat == Caveat::OtherHeaps;
                 self.caveats.push(*caveat);
@@ -356,16 +394,32 @@ impl Stage {
         Ok(())
     }
 
-    fn alloc(&mut self, heap: &mut Heap, form: u32, block: Option<Block>) -> Result<(), &'static str> {
+    fn alloc(&mut self, heap: &mut Heap, form: u32, block: Option<Block>) -> Result<(), Stuck> {
         let (of, granules) = self.forms[form as usize];
         let (bytes, long) = (block.map(|block| block.bytes), block.and_then(|block| block.long));
-        let made = hooks::put(heap, of, granules, bytes, long).map_err(|misfit| match misfit {
-            Misfit::Form => "an object does not fit its size",
-            Misfit::Refused => "there is no memory for an object",
+        let put = if self.is_as_recorded { hooks::put_in_any_case } else { hooks::put };
+        let mut made = put(heap, of, granules, bytes, long);
+        if made == Err(Misfit::Limit) && !self.is_changed {
+            self.collect_between(heap);
+            made = put(heap, of, granules, bytes, long);
+        }
+        let made = made.map_err(|misfit| match misfit {
+            Misfit::Form => Stuck::At("an object does not fit its size"),
+            Misfit::Limit => Stuck::Limit,
+            Misfit::Refused => Stuck::At("there is no memory for an object"),
         });
         self.objects.insert(self.next, made?);
         self.next += 1;
         Ok(())
+    }
+
+    /// Collects between two operations, as programs do where an allocation does not fit. What the program held at the last
+    /// operation it may still hold, and what was made since.
+    fn collect_between(&self, heap: &mut Heap) {
+        let mut roots = self.roots();
+        let fresh = (self.fresh..self.next).filter_map(|number| self.objects.get(&number));
+        roots.extend(fresh.map(|&to| Edge { to, untyped: true }));
+        hooks::collect_as_failed(heap, &Roots(&roots));
     }
 
     /// Those of the objects that edges lead to that are still known.
@@ -386,20 +440,24 @@ impl Stage {
         self.roots.iter().flatten().filter_map(known).collect()
     }
 
-    fn outcome(&mut self, heap: &mut Heap, recorded: &Outcome, event: u64) {
-        let Some(pending) = self.pending.take() else { return };
+    fn outcome(&mut self, heap: &mut Heap, recorded: &Outcome, event: u64) -> Result<(), Stuck> {
+        let Some(pending) = self.pending.take() else { return Ok(()) };
         let roots = self.roots();
+        if has_roots(pending.operation) {
+            (self.fresh, self.is_changed) = (self.next, false);
+        }
         if self.is_as_recorded {
             let before = (pending.external, pending.limit, pending.failed);
             hooks::perform(heap, pending.operation, &Roots(&roots), before, recorded.external);
             self.compare(heap, recorded, event);
         } else {
-            perform_if_due(heap, pending, &Roots(&roots), recorded.external);
+            perform_if_due(heap, pending, &Roots(&roots), recorded.external)?;
         }
         if self.objects.len() >= self.tidy_at {
             self.objects.retain(|_, object| heap.contains(*object));
             self.tidy_at = (self.objects.len() * 2).max(1 << 12);
         }
+        Ok(())
     }
 
     fn compare(&mut self, heap: &Heap, recorded: &Outcome, event: u64) {
@@ -413,10 +471,13 @@ impl Stage {
 }
 
 /// Does what was asked for, on a heap with options of its own.
-fn perform_if_due(heap: &mut Heap, pending: Pending, roots: &Roots<'_>, external_after: usize) {
-    set_external(heap, pending.external);
+fn perform_if_due(heap: &mut Heap, pending: Pending, roots: &Roots<'_>, external_after: usize) -> Result<(), Stuck> {
+    if set_external(heap, pending.external).is_err() && has_roots(pending.operation) {
+        hooks::collect_as_failed(heap, roots);
+    }
+    set_external(heap, pending.external)?;
     match pending.operation {
-        Operation::Safepoint => heap.safepoint(roots),
+        Operation::Safepoint | Operation::QuietSafepoint => heap.safepoint(roots),
         Operation::Step(budget) => {
             let _ = heap.step(roots, budget);
         }
@@ -426,12 +487,13 @@ fn perform_if_due(heap: &mut Heap, pending: Pending, roots: &Roots<'_>, external
         // The limit is among the options.
         Operation::SetLimit(_) | Operation::Nothing => {}
     }
-    set_external(heap, external_after);
+    set_external(heap, external_after)
 }
 
-fn set_external(heap: &mut Heap, bytes: usize) {
+fn set_external(heap: &mut Heap, bytes: usize) -> Result<(), Stuck> {
     let now = heap.external_bytes().get();
-    heap.adjust_external_bytes(bytes.cast_signed().wrapping_sub(now.cast_signed()));
+    heap.external_bytes().sub(now.saturating_sub(bytes));
+    heap.try_add_external_bytes(bytes.saturating_sub(now)).map_err(|_| Stuck::Limit)
 }
 
 impl<R: Read> fmt::Debug for Replay<R> {

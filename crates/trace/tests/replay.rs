@@ -6,8 +6,8 @@ use std::io::{self, Write};
 use std::rc::Rc;
 use tumulus_heap::{AnyGc, Budget, Gc, Heap, HeapBuilder, LogFormat, Root, Trace, Weak, Zeal};
 use tumulus_trace::{
-    BufferChange, Caveat, EdgeTo, Event, Kind, Operation, Outcome, Part, Recorder, Replay, Replayed, RootGroup, Writer,
-    check, cut, info,
+    BufferChange, Caveat, EdgeTo, Event, Flaw, Kind, Operation, Outcome, Part, Recorder, Replay, Replayed, RootGroup,
+    Safepoints, Writer, check, cut, info,
 };
 
 /// A writer that somebody else reads.
@@ -38,12 +38,23 @@ fn replay(file: &[u8]) -> (Replayed, String) {
     (replayed, log.text())
 }
 
-/// Records a program, replays it, and compares the logs.
-fn same_log(builder: HeapBuilder, program: impl FnOnce(&mut Heap, &mut Recorder<Vec<u8>>)) -> (Vec<u8>, String) {
-    let mut heap = builder.build();
+/// Records a program, replays it, and compares the logs; then the same with quiet safepoints.
+fn same_log(builder: HeapBuilder, program: impl Fn(&mut Heap, &mut Recorder<Vec<u8>>)) -> (Vec<u8>, String) {
+    let usual = recorded(&builder, Safepoints::Due, &program);
+    let (_, log) = recorded(&builder, Safepoints::USUAL, &program);
+    assert_eq!(log, usual.1);
+    usual
+}
+
+fn recorded(
+    builder: &HeapBuilder,
+    safepoints: Safepoints,
+    program: &impl Fn(&mut Heap, &mut Recorder<Vec<u8>>),
+) -> (Vec<u8>, String) {
+    let mut heap = builder.clone().build();
     let log = Shared::default();
     heap.log_to(LogFormat::Plain, log.clone());
-    let mut recorder = Recorder::start(&mut heap, Vec::new()).unwrap();
+    let mut recorder = Recorder::start_with(&mut heap, Vec::new(), safepoints).unwrap();
     program(&mut heap, &mut recorder);
     let (file, summary) = recorder.finish(&mut heap).unwrap();
     assert!(summary.caveats.iter().all(|&caveat| caveat == Caveat::OtherHeaps), "{:?}", summary.caveats);
@@ -475,6 +486,69 @@ fn other_options_make_other_collections() {
     replayed.heap.verify().unwrap();
 }
 
+/// What another heap does, and what it does with a recording of the same program.
+fn beside(recorded_on: &HeapBuilder, other: &HeapBuilder, safepoints: Safepoints) -> (Replayed, Heap) {
+    let (file, _) = recorded(recorded_on, safepoints, &mixed);
+    let (_, elsewhere) = recorded(other, Safepoints::Due, &mixed);
+    assert!(elsewhere.lines().count() >= 6, "{elsewhere}");
+    let replayed = Replay::new(&file[..]).unwrap().with_options(other.clone()).run().unwrap();
+    replayed.heap.verify().unwrap();
+    let mut heap = other.clone().build();
+    let mut recorder = Recorder::start(&mut heap, Vec::new()).unwrap();
+    mixed(&mut heap, &mut recorder);
+    (replayed, heap)
+}
+
+#[test]
+#[cfg_attr(miri, ignore = "long")]
+fn with_quiet_safepoints_another_heap_does_what_it_would_have_done_with_the_program() {
+    let lazy = plain().nursery(0).min_heap(64 << 20);
+    let others =
+        [plain(), plain().nursery(0), plain().pause_budget(Budget::unlimited()).growth(1.3), plain().limit(3 << 20)];
+    for other in &others {
+        let (replayed, heap) = beside(&lazy, other, Safepoints::USUAL);
+        let (again, was) = (replayed.heap.statistics(), heap.statistics());
+        assert_eq!(again.used_bytes, was.used_bytes);
+        assert!(again.collections.abs_diff(was.collections) * 4 <= was.collections, "{again:?}, and was {was:?}");
+    }
+    let (replayed, heap) = beside(&lazy, &others[0], Safepoints::All);
+    let counts = |heap: &Heap| {
+        let statistics = heap.statistics();
+        (statistics.collections, statistics.minor_collections, statistics.freed_objects)
+    };
+    assert_eq!(counts(&replayed.heap), counts(&heap));
+}
+
+#[test]
+#[cfg_attr(miri, ignore = "long")]
+fn quiet_safepoints_leave_a_trace_small() {
+    let size = |safepoints| recorded(&plain(), safepoints, &mixed).0.len();
+    let (due, usual) = (size(Safepoints::Due), size(Safepoints::USUAL));
+    assert!(usual > due && usual < 2 * due, "{due}, and {usual} with quiet safepoints");
+}
+
+#[test]
+fn a_limit_that_is_too_low_for_a_recording_is_said() {
+    let (file, _) = recorded(&plain(), Safepoints::USUAL, &mixed);
+    let replay = Replay::new(&file[..]).unwrap();
+    let options = replay.options().limit(100 << 10);
+    let error = replay.with_options(options).run().unwrap_err();
+    assert!(matches!(error.flaw, Flaw::Limit { limit: 102_400, .. }), "{error}");
+    assert!(error.to_string().ends_with("the heap's limit of 102400 bytes is reached"), "{error}");
+}
+
+#[test]
+fn a_file_of_the_first_format_is_read() {
+    let file = include_bytes!("files/format-1.trace");
+    let replay = Replay::new(&file[..]).unwrap();
+    assert_eq!((replay.settings().quiet_every, replay.settings().limit), (None, 8 << 20));
+    let (replayed, log) = crate::replay(file);
+    assert_eq!((replayed.divergence, replayed.objects), (None, 8159));
+    let last =
+        "#6 minor: 82560 -> 24624 bytes (98304 committed), 1207 objects freed, 968 units in 1 slices, nursery full";
+    assert_eq!(log.lines().last(), Some(last));
+}
+
 /// A step of a random program.
 #[derive(Clone, Debug)]
 enum Step {
@@ -586,9 +660,12 @@ proptest! {
         units in 20..3000_u64,
         nursery in prop_oneof![Just(0_usize), 1..40_000_usize],
         slices in proptest::option::of(50..2000_u32),
+        safepoints in prop_oneof![Just(Safepoints::All), (1..9_000_u64).prop_map(Safepoints::Every)],
     ) {
         let zeal = Zeal { slice: slices.and_then(std::num::NonZeroU32::new), verify: true, ..Zeal::none() };
         let builder = Heap::builder().zeal(zeal).nursery(nursery).min_heap(32 << 10).pause_budget(Budget::work(units));
-        same_log(builder, |heap, _| run_steps(heap, &steps));
+        let program = |heap: &mut Heap, _: &mut Recorder<Vec<u8>>| run_steps(heap, &steps);
+        let (_, log) = recorded(&builder, Safepoints::Due, &program);
+        prop_assert_eq!(recorded(&builder, safepoints, &program).1, log);
     }
 }
