@@ -105,6 +105,12 @@ fn vectors() {
     expect_error(&mut lisp, "(vector-ref v 4)", "a vector of 4 items has none at 4");
     expect_error(&mut lisp, "(vector-ref v -1)", "none at -1");
     expect_error(&mut lisp, "(vector-set! v (remainder 1 0) 'x)", "none at NaN");
+    expect(
+        &mut lisp,
+        "(list (list->vector (cons 1 (cons 2 3))) (vector) (cons 1 (vector 2)))",
+        "(#(1 2) #() (1 . #(2)))",
+    );
+    expect_error(&mut lisp, "(let ((l (list 1 2 3))) (set-cdr! (cdr (cdr l)) l) (list->vector l))", "back into itself");
 }
 
 #[test]
@@ -235,7 +241,7 @@ fn an_exhausted_heap_is_an_error_of_the_guest_and_the_interpreter_goes_on() {
         expect(&mut lisp, "(try (grow before) (lambda (e) (list e before)))", "(out-of-memory (1 2 3))");
     }
     expect(&mut lisp, "(try (make-vector 1000000000 0) (lambda (e) e))", "out-of-memory");
-    expect_error(&mut lisp, "(grow '())", "out of memory");
+    expect_error(&mut lisp, "(grow '())", "out-of-memory");
     expect(
         &mut lisp,
         "(define (build n list) (if (= n 0) (car list) (build (- n 1) (cons n list)))) (build 100 '())",

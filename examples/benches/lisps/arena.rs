@@ -6,10 +6,12 @@
 
 use crate::contest::Contestant;
 use gc_arena::{Arena, Collect, Gc, Lock, Mutation, RefLock, Rootable};
+use rustc_hash::FxBuildHasher;
 use smallvec::SmallVec;
+use std::hash::BuildHasher;
 use tumulus_examples::lisp::code::{Code, Native, Program};
 use tumulus_examples::lisp::reader::{Datum, Symbol};
-use tumulus_examples::lisp::table::{hash_bits, hash_text};
+use tumulus_examples::lisp::table::hash;
 
 /// Steps between two collections.
 const FUEL: usize = 4096;
@@ -402,13 +404,13 @@ fn is_same(a: Value<'_>, b: Value<'_>) -> bool {
 }
 
 fn find(entries: &[Option<(Value<'_>, Value<'_>)>], key: Value<'_>) -> usize {
-    let hash = hash_bits(match key {
+    let hash = hash(match key {
         Value::Number(number) => (number + 0.0).to_bits(),
-        Value::Text(text) => hash_text(&text),
+        Value::Text(text) => FxBuildHasher.hash_one(&**text),
         _ => 0,
     });
     let mask = entries.len() - 1;
-    let mut at = (hash >> 32) as usize & mask;
+    let mut at = hash & mask;
     while let Some((other, _)) = entries[at]
         && !is_same(other, key)
     {

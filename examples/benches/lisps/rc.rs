@@ -1,12 +1,14 @@
 //! The Lisp over `Rc<RefCell>`: what is shared is counted, and what forms a cycle leaks.
 
 use crate::contest::Contestant;
+use rustc_hash::FxBuildHasher;
 use smallvec::SmallVec;
 use std::cell::RefCell;
+use std::hash::BuildHasher;
 use std::rc::Rc;
 use tumulus_examples::lisp::code::{Code, Native, Program};
 use tumulus_examples::lisp::reader::{Datum, Symbol};
-use tumulus_examples::lisp::table::{hash_bits, hash_text};
+use tumulus_examples::lisp::table::hash;
 
 #[derive(Clone, Debug)]
 #[allow(dead_code, reason = "no program looks into a symbol")]
@@ -178,8 +180,8 @@ impl Lisp {
             }
             Code::CallNative(native, args, _) => {
                 let mut values = [Value::Nil, Value::Nil, Value::Nil];
-                for (at, arg) in args.iter().enumerate() {
-                    values[at] = self.eval(arg, frame)?;
+                for (value, arg) in values.iter_mut().zip(args) {
+                    *value = self.eval(arg, frame)?;
                 }
                 call(*native, values)
             }
@@ -282,13 +284,13 @@ fn call_other(native: Native, args: [Value; 3]) -> Outcome {
 }
 
 fn find(entries: &[Option<(Value, Value)>], key: &Value) -> usize {
-    let hash = hash_bits(match key {
+    let hash = hash(match key {
         Value::Number(number) => (number + 0.0).to_bits(),
-        Value::Text(text) => hash_text(text),
+        Value::Text(text) => FxBuildHasher.hash_one(&***text),
         _ => 0,
     });
     let mask = entries.len() - 1;
-    let mut at = (hash >> 32) as usize & mask;
+    let mut at = hash & mask;
     while let Some((other, _)) = &entries[at]
         && !is_same(other, key)
     {

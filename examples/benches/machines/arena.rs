@@ -1,5 +1,5 @@
 //! The bytecode machine over gc-arena, as its documentation advises: the machine's state is in the arena's root, `mutate` is
-//! left every few thousand operations, and `collect_debt` is called then.
+//! left every few hundred calls and back edges, and `collect_debt` is called then.
 
 use crate::contest::Contestant;
 use gc_arena::{Arena, Collect, Gc, Mutation, RefLock, Rootable};
@@ -7,8 +7,8 @@ use tumulus_examples::script::code::{Capture, Op, Program};
 use tumulus_examples::script::compiler::compile;
 use tumulus_examples::script::natives::Native;
 
-/// Operations between two collections.
-const FUEL: usize = 4096;
+/// Calls and back edges between two collections.
+const FUEL: usize = 512;
 
 #[derive(Copy, Clone, Collect)]
 #[collect(no_drop)]
@@ -186,15 +186,11 @@ impl<'gc> State<'gc> {
     fn run(&mut self, mc: &Mutation<'gc>, mut fuel: usize) -> bool {
         'frames: loop {
             let mut frame = *self.frames.last().expect("one that runs");
+            let ops = self.program.functions[frame.function].ops.as_slice();
             loop {
-                let op = self.program.functions[frame.function].ops[frame.at];
-                if fuel == 0 {
-                    *self.frames.last_mut().expect("the one that runs") = frame;
-                    return false;
-                }
-                fuel -= 1;
+                let op = &ops[frame.at];
                 frame.at += 1;
-                match op {
+                match *op {
                     Op::Number(number) => self.stack.push(Value::Number(number)),
                     Op::Constant(number) => self.stack.push(self.texts[number as usize]),
                     Op::Nil => self.stack.push(Value::Nil),
@@ -256,7 +252,7 @@ impl<'gc> State<'gc> {
                         self.replace(2, value);
                     }
                     Op::Add | Op::Subtract | Op::Multiply | Op::Divide | Op::Remainder | Op::Less | Op::LessEqual => {
-                        let result = binary(mc, op, self.peek(1), self.peek(0));
+                        let result = binary(mc, *op, self.peek(1), self.peek(0));
                         self.replace(2, result);
                     }
                     Op::Equal => {
@@ -267,14 +263,22 @@ impl<'gc> State<'gc> {
                         let is_true = self.peek(0).is_true();
                         self.replace(1, Value::Bool(!is_true));
                     }
-                    Op::Jump(to) | Op::Loop(to) => frame.at = to as usize,
+                    Op::Jump(to) => frame.at = to as usize,
+                    Op::Loop(to) => {
+                        frame.at = to as usize;
+                        fuel -= 1;
+                        if fuel == 0 {
+                            *self.frames.last_mut().expect("the one that runs") = frame;
+                            return false;
+                        }
+                    }
                     Op::JumpIfFalse(to) => {
                         if !self.pop().is_true() {
                             frame.at = to as usize;
                         }
                     }
                     Op::AndJump(to) | Op::OrJump(to) => {
-                        if self.peek(0).is_true() == matches!(op, Op::OrJump(_)) {
+                        if self.peek(0).is_true() == matches!(*op, Op::OrJump(_)) {
                             frame.at = to as usize;
                         } else {
                             self.pop();
@@ -283,6 +287,10 @@ impl<'gc> State<'gc> {
                     Op::Call(count) => {
                         *self.frames.last_mut().expect("the one that runs") = frame;
                         self.call(mc, count as usize);
+                        fuel -= 1;
+                        if fuel == 0 {
+                            return false;
+                        }
                         continue 'frames;
                     }
                     Op::Closure(function) => {

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | Tumulus | that of the examples |
 //! | `Rc<RefCell>` | the same, with clones; a property's name is a number, as in the next |
-//! | gc-arena | the same in the arena's root; `mutate` is left every few thousand operations, as its documentation advises |
+//! | gc-arena | the same in the arena's root; `mutate` is left every few hundred calls and back edges, as its documentation advises |
 
 mod arena;
 mod rc;

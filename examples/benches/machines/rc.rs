@@ -49,7 +49,7 @@ struct Frame {
 }
 
 struct Machine {
-    program: Program,
+    program: &'static Program,
     stack: Vec<Value>,
     globals: Vec<Value>,
     texts: Vec<Value>,
@@ -68,6 +68,7 @@ pub fn load(text: &'static str) -> Box<dyn Contestant> {
     let start = compile(&mut program, text).expect("it is a program");
     let main = compile(&mut program, "return main();").expect("it is a program");
     globals.resize(program.globals.count(), Value::Nil);
+    let program: &'static Program = Box::leak(Box::new(program));
     let texts = program.texts.iter().map(|text| Value::Text(Rc::new(text.as_str().into()))).collect();
     let mut machine =
         Machine { program, stack: Vec::new(), globals, texts, open: Vec::new(), frames: Vec::new(), main };
@@ -154,10 +155,11 @@ impl Machine {
         'frames: loop {
             let frame = self.frames.last().expect("one that runs");
             let (function, closure, base, mut at) = (frame.function, Rc::clone(&frame.closure), frame.base, frame.at);
+            let ops = self.program.functions[function].ops.as_slice();
             loop {
-                let op = self.program.functions[function].ops[at];
+                let op = &ops[at];
                 at += 1;
-                match op {
+                match *op {
                     Op::Number(number) => self.stack.push(Value::Number(number)),
                     Op::Constant(number) => self.stack.push(self.texts[number as usize].clone()),
                     Op::Nil => self.stack.push(Value::Nil),
@@ -219,7 +221,7 @@ impl Machine {
                         self.replace(2, value);
                     }
                     Op::Add | Op::Subtract | Op::Multiply | Op::Divide | Op::Remainder | Op::Less | Op::LessEqual => {
-                        let result = binary(op, self.peek(1), self.peek(0));
+                        let result = binary(*op, self.peek(1), self.peek(0));
                         self.replace(2, result);
                     }
                     Op::Equal => {
@@ -237,7 +239,7 @@ impl Machine {
                         }
                     }
                     Op::AndJump(to) | Op::OrJump(to) => {
-                        if self.peek(0).is_true() == matches!(op, Op::OrJump(_)) {
+                        if self.peek(0).is_true() == matches!(*op, Op::OrJump(_)) {
                             at = to as usize;
                         } else {
                             self.pop();

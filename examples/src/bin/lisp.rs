@@ -1,11 +1,13 @@
 //! The Lisp: `lisp FILE` runs a file, `lisp` alone reads from the terminal.
 
-use std::io::{BufRead, Write, stdin, stdout};
+use std::io::{Write, stdin, stdout};
 use tumulus_examples::lisp::{Error, Lisp};
 use tumulus_heap::Heap;
 
 /// Enough for the deepest recursion that the interpreter allows.
 const STACK: usize = 256 << 20;
+
+type Outcome = Result<(), Box<dyn std::error::Error + Send + Sync>>;
 
 fn main() {
     let run = || std::env::args().nth(1).map_or_else(repl, |path| run_file(&path));
@@ -16,32 +18,29 @@ fn main() {
     }
 }
 
-fn run_file(path: &str) -> Result<(), String> {
+fn run_file(path: &str) -> Outcome {
     let text = std::fs::read_to_string(path).map_err(|error| format!("{path}: {error}"))?;
     let mut lisp = Lisp::new(Heap::builder());
     let outcome = lisp.run(&text);
     print!("{}", lisp.state.output);
-    outcome.map(drop).map_err(|error| format!("{path}: {error}"))
+    outcome.map(drop).map_err(|error| format!("{path}: {error}").into())
 }
 
-fn repl() -> Result<(), String> {
+fn repl() -> Outcome {
     let mut lisp = Lisp::new(Heap::builder().limit(1 << 30));
-    let (mut text, mut prompt) = (String::new(), "> ");
+    let mut text = String::new();
     loop {
-        print!("{prompt}");
-        let shown = stdout().flush().and_then(|()| stdin().lock().read_line(&mut text));
-        if shown.map_err(|error| error.to_string())? == 0 {
+        print!("{}", if text.is_empty() { "> " } else { "  " });
+        stdout().flush()?;
+        if stdin().read_line(&mut text)? == 0 {
             return Ok(());
         }
         let shown = match lisp.run(&text) {
-            Err(Error::Incomplete(_)) => {
-                prompt = "  ";
-                continue;
-            }
+            Err(Error::Incomplete(_)) => continue,
             Ok(value) => lisp.show(value),
             Err(error) => error.to_string(),
         };
         println!("{}{shown}", std::mem::take(&mut lisp.state.output));
-        (text, prompt) = (String::new(), "> ");
+        text.clear();
     }
 }

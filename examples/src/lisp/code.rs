@@ -6,7 +6,7 @@
 use super::Error;
 use super::reader::{Datum, Symbol, Symbols, intern, read};
 use indexmap::IndexSet;
-use std::borrow::Borrow;
+use std::slice;
 
 /// An expression.
 #[derive(Debug)]
@@ -83,10 +83,8 @@ natives! {
     Collect "collect" 0,
 }
 
-/// What is caught when there is no memory: made in advance, as there is none for a text then.
-pub const OUT_OF_MEMORY: Symbol = Symbol(NATIVES.len() as u32);
-/// What is caught when calls are nested too deep.
-pub const TOO_DEEP: Symbol = Symbol(NATIVES.len() as u32 + 1);
+/// The names of the first symbols, those that the interpreter itself raises.
+pub const RAISED: [&str; 2] = ["out-of-memory", "too-deep"];
 
 /// All that was ever compiled for an interpreter.
 #[derive(Debug)]
@@ -105,12 +103,8 @@ pub struct Program {
 
 impl Default for Program {
     fn default() -> Program {
-        let mut symbols = Symbols::default();
+        let mut symbols = Symbols::from(RAISED.map(String::from));
         let globals = NATIVES.iter().map(|(_, name, _)| intern(&mut symbols, name)).collect();
-        assert_eq!(
-            (intern(&mut symbols, "out-of-memory"), intern(&mut symbols, "too-deep")),
-            (OUT_OF_MEMORY, TOO_DEEP)
-        );
         Program { symbols, functions: vec![], literals: vec![Datum::List(vec![])], globals, scopes: vec![] }
     }
 }
@@ -129,7 +123,7 @@ impl Program {
         let data = read(text, &mut self.symbols)?;
         self.scopes.clear();
         let name = intern(&mut self.symbols, "the program");
-        data.iter().map(|datum| self.function(name, &[], &[datum])).collect()
+        data.iter().map(|datum| self.function(name, &[], slice::from_ref(datum))).collect()
     }
 
     /// The text of a symbol.
@@ -137,7 +131,7 @@ impl Program {
         &self.symbols[symbol.0 as usize]
     }
 
-    fn function(&mut self, name: Symbol, parameters: &[Symbol], body: &[impl Borrow<Datum>]) -> Result<usize, Error> {
+    fn function(&mut self, name: Symbol, parameters: &[Symbol], body: &[Datum]) -> Result<usize, Error> {
         self.scopes.push(parameters.to_vec());
         let body = self.sequence(body)?;
         self.scopes.pop();
@@ -145,27 +139,26 @@ impl Program {
         Ok(self.functions.len() - 1)
     }
 
-    fn all(&mut self, data: &[impl Borrow<Datum>]) -> Result<Box<[Code]>, Error> {
-        data.iter().map(|datum| self.code(datum.borrow())).collect()
+    fn all(&mut self, data: &[Datum]) -> Result<Box<[Code]>, Error> {
+        data.iter().map(|datum| self.code(datum)).collect()
     }
 
-    fn sequence(&mut self, body: &[impl Borrow<Datum>]) -> Result<Code, Error> {
+    fn sequence(&mut self, body: &[Datum]) -> Result<Code, Error> {
         match body {
             [] => Ok(Code::Literal(0)),
-            [single] => self.code(single.borrow()),
+            [single] => self.code(single),
             several => Ok(Code::Begin(self.all(several)?)),
         }
     }
 
     fn code(&mut self, datum: &Datum) -> Result<Code, Error> {
         match datum {
-            Datum::Symbol(name) => Ok(match self.place(*name) {
-                Some((outward, slot)) => Code::Variable(outward, slot),
-                None => Code::Global(self.globals.insert_full(*name).0),
-            }),
+            Datum::Symbol(name) => Ok(self.variable(*name)),
             Datum::List(items) => match items.as_slice() {
                 [] => Ok(Code::Literal(0)),
-                [Datum::Symbol(name), rest @ ..] if self.place(*name).is_none() => self.form(*name, rest),
+                [Datum::Symbol(name), rest @ ..] if let Code::Global(_) = self.variable(*name) => {
+                    self.form(*name, rest)
+                }
                 [callee, args @ ..] => Ok(Code::Call(Box::new(self.code(callee)?), self.all(args)?)),
             },
             literal => Ok(self.literal(literal)),
@@ -177,12 +170,13 @@ impl Program {
         Code::Literal(self.literals.len() - 1)
     }
 
-    /// Where a variable is that is not global: how many functions outward, and its slot.
-    fn place(&self, name: Symbol) -> Option<(usize, usize)> {
-        self.scopes.iter().rev().enumerate().find_map(|(outward, parameters)| {
+    /// The variable of a name: that of the innermost function that has one, or else a global one.
+    fn variable(&mut self, name: Symbol) -> Code {
+        let local = self.scopes.iter().rev().enumerate().find_map(|(outward, parameters)| {
             let at = parameters.iter().rposition(|&parameter| parameter == name)?;
-            Some((outward, at + 1))
-        })
+            Some(Code::Variable(outward, at + 1))
+        });
+        local.unwrap_or_else(|| Code::Global(self.globals.insert_full(name).0))
     }
 
     /// A list that begins with a name which is not that of a local variable.
@@ -202,14 +196,11 @@ impl Program {
             ("define", [Datum::List(head), body @ ..]) if !head.is_empty() => {
                 let names = names(head)?;
                 let function = self.function(names[0], &names[1..], body)?;
-                self.set_global(names[0], Code::Lambda(function))
+                self.set(names[0], Code::Lambda(function))
             }
             ("define" | "set!", [Datum::Symbol(name), value]) => {
                 let value = self.code(value)?;
-                match self.place(*name) {
-                    Some((outward, slot)) => Ok(Code::SetVariable(outward, slot, Box::new(value))),
-                    None => self.set_global(*name, value),
-                }
+                self.set(*name, value)
             }
             ("lambda", [Datum::List(parameters), body @ ..]) => {
                 Ok(Code::Lambda(self.function(name, &names(parameters)?, body)?))
@@ -226,10 +217,7 @@ impl Program {
                 Ok(Code::Call(Box::new(Code::Lambda(function)), self.all(&values)?))
             }
             ("list", items) => self.list(items),
-            ("vector", items) => {
-                let list = self.list(items)?;
-                call_native(Native::ListToVector, Box::new([list]))
-            }
+            ("vector", items) => call_native(Native::ListToVector, Box::new([self.list(items)?])),
             ("and", []) => Ok(self.literal(&Datum::Bool(true))),
             ("and" | "or", [single]) => self.code(single),
             // `or` is a shorthand for truth values: what is true becomes `#t`.
@@ -247,25 +235,25 @@ impl Program {
             }
             _ => {
                 let args = self.all(rest)?;
-                match self.globals.insert_full(name).0 {
-                    number if number < NATIVES.len() => call_native(NATIVES[number].0, args),
-                    number => Ok(Code::Call(Box::new(Code::Global(number)), args)),
+                match self.variable(name) {
+                    Code::Global(number) if number < NATIVES.len() => call_native(NATIVES[number].0, args),
+                    callee => Ok(Code::Call(Box::new(callee), args)),
                 }
             }
         }
     }
 
     fn list(&mut self, items: &[Datum]) -> Result<Code, Error> {
-        items.iter().rev().try_fold(Code::Literal(0), |list, item| {
-            let item = self.code(item)?;
-            call_native(Native::Cons, Box::new([item, list]))
-        })
+        let cons = |list, item| call_native(Native::Cons, Box::new([self.code(item)?, list]));
+        items.iter().rev().try_fold(Code::Literal(0), cons)
     }
 
-    fn set_global(&mut self, name: Symbol, value: Code) -> Result<Code, Error> {
-        match self.globals.insert_full(name).0 {
-            number if number < NATIVES.len() => error(format!("`{}` is built in", NATIVES[number].1)),
-            number => Ok(Code::SetGlobal(number, Box::new(value))),
+    fn set(&mut self, name: Symbol, value: Code) -> Result<Code, Error> {
+        let value = Box::new(value);
+        match self.variable(name) {
+            Code::Variable(outward, slot) => Ok(Code::SetVariable(outward, slot, value)),
+            Code::Global(number) if number >= NATIVES.len() => Ok(Code::SetGlobal(number, value)),
+            _ => error(format!("`{}` is built in", self.name(name))),
         }
     }
 }

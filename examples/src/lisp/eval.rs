@@ -15,14 +15,14 @@
 //! `raise` and the function that `call/cc` gives leave the evaluator as errors do in Rust, so that the scopes on the way end.
 //! Such a function can be called until its `call/cc` has returned: there is a way out of it, and none back in.
 
-use super::code::{Code, NATIVES, Native, OUT_OF_MEMORY, Program, TOO_DEEP};
+use super::code::{Code, NATIVES, Native, Program};
 use super::natives::{self, Args};
-use super::value::{Closure, Fault, Frame, Outcome, Value, wrong};
+use super::value::{Closure, Fault, Frame, OUT_OF_MEMORY, Outcome, TOO_DEEP, Value, raise, wrong};
 use std::ops::ControlFlow;
 use tumulus_heap::{Gc, Heap, Trace};
 
 /// What lives as long as the interpreter, apart from the heap.
-#[derive(Debug, Trace)]
+#[derive(Debug, Default, Trace)]
 pub struct State {
     /// The global variables, as numbered by the program.
     pub globals: Vec<Option<Value>>,
@@ -34,8 +34,6 @@ pub struct State {
     pub depth: usize,
     /// The most that may be.
     pub max_depth: usize,
-    /// The numbers of the `call/cc` that have not returned, and that of the next one.
-    pub escapes: (Vec<u64>, u64),
 }
 
 /// What the evaluator needs beside the heap.
@@ -57,15 +55,14 @@ type Flow = ControlFlow<Value, (usize, Frame)>;
 /// What the guest raised or did wrong.
 pub fn run(heap: &mut Heap, guest: &mut Guest<'_>, function: usize, frame: Frame) -> Outcome {
     if guest.state.depth >= guest.state.max_depth {
-        return Err(Box::new(Fault::Raised(Value::Symbol(TOO_DEEP))));
+        return raise(TOO_DEEP);
     }
     guest.state.depth += 1;
     let outcome = heap.scope_loop((function, frame), |heap, (function, frame)| {
         heap.safepoint(&*guest.state);
         let program = guest.program;
         match tail(heap, guest, &program.functions[function].body, frame) {
-            Ok(Flow::Break(value)) => ControlFlow::Break(Ok(value)),
-            Ok(Flow::Continue(next)) => ControlFlow::Continue(next),
+            Ok(flow) => flow.map_break(Ok),
             Err(fault) => ControlFlow::Break(Err(fault)),
         }
     });
@@ -110,7 +107,7 @@ fn eval(heap: &mut Heap, guest: &mut Guest<'_>, code: &Code, frame: Frame) -> Ou
         Code::Variable(outward, slot) => Ok(heap[around(heap, frame, *outward)][*slot]),
         Code::Global(number) => match guest.state.globals[*number] {
             Some(value) => Ok(value),
-            None => wrong(format!("{} is not defined", guest.program.name(guest.program.globals[*number]))),
+            None => wrong(heap, &format!("{} is not defined", guest.program.name(guest.program.globals[*number]))),
         },
         Code::SetGlobal(number, value) => {
             guest.state.globals[*number] = Some(eval(heap, guest, value, frame)?);
@@ -165,12 +162,12 @@ fn quick(heap: &mut Heap, guest: &mut Guest<'_>, code: &Code, frame: Frame) -> O
     }
 }
 
-/// The same, for an argument that has to be kept, unless those behind it only look somewhere.
+/// The same, for what has to be kept while others are evaluated, unless these only look somewhere.
 #[inline(always)]
-fn held(heap: &mut Heap, guest: &mut Guest<'_>, code: &Code, frame: Frame, is_last: bool) -> Outcome {
+fn held(heap: &mut Heap, guest: &mut Guest<'_>, code: &Code, frame: Frame, are_simple: bool) -> Outcome {
     let value = quick(heap, guest, code, frame)?;
-    if !is_last {
-        keep(heap, value);
+    if !are_simple && !matches!(value, Value::Nil | Value::Bool(_) | Value::Number(_) | Value::Symbol(_)) {
+        heap.keep_all(value);
     }
     Ok(value)
 }
@@ -184,23 +181,19 @@ fn around(heap: &Heap, mut frame: Frame, outward: usize) -> Frame {
     frame
 }
 
-/// Keeps a value that was loaded while others are evaluated.
-fn keep(heap: &mut Heap, value: Value) {
-    if !matches!(value, Value::Nil | Value::Bool(_) | Value::Number(_) | Value::Symbol(_)) {
-        heap.keep_all(value);
-    }
-}
-
 /// Calls a built-in function, and once more after a collection if memory is lacking.
 #[inline(always)]
 fn call_native(heap: &mut Heap, guest: &mut Guest<'_>, native: Native, args: Args) -> Outcome {
-    match natives::call(heap, guest, native, args) {
-        Err(fault) if matches!(*fault, Fault::OutOfMemory) => {
-            heap.collect(&(&*guest.state, args));
-            natives::call(heap, guest, native, args)
-        }
-        outcome => outcome,
+    natives::call(heap, guest, native, args).or_else(|fault| retry(heap, guest, native, args, fault))
+}
+
+#[cold]
+fn retry(heap: &mut Heap, guest: &mut Guest<'_>, native: Native, args: Args, fault: Box<Fault>) -> Outcome {
+    if *fault != Fault::Raised(OUT_OF_MEMORY) {
+        return Err(fault);
     }
+    heap.collect(&(&*guest.state, args));
+    natives::call(heap, guest, native, args)
 }
 
 /// Evaluates a callee and its arguments. Those of a guest function go into its frame one by one, which keeps them.
@@ -215,11 +208,7 @@ fn call(heap: &mut Heap, guest: &mut Guest<'_>, callee: &Code, args: &[Code], fr
             Ok(Flow::Continue((function, callee)))
         }
         other => {
-            let mut values = Vec::new();
-            for arg in args {
-                values.push(eval(heap, guest, arg, frame)?);
-                keep(heap, values[values.len() - 1]);
-            }
+            let values = args.iter().map(|arg| held(heap, guest, arg, frame, false)).collect::<Outcome<Vec<_>>>()?;
             apply(heap, guest, other, &values)
         }
     }
@@ -238,13 +227,11 @@ fn apply(heap: &mut Heap, guest: &mut Guest<'_>, callee: Value, args: &[Value]) 
             values[..args.len()].copy_from_slice(args);
             call_native(heap, guest, native, values).map(Flow::Break)
         }
-        (Value::Escape(number), &[value]) if guest.state.escapes.0.contains(&number) => {
-            Err(Box::new(Fault::Escaped(number, value)))
-        }
-        (Value::Escape(_), [_]) => wrong("the call/cc of this function has returned"),
+        (Value::Escape(way_out), &[value]) if heap[way_out] => Err(Box::new(Fault::Escaped(way_out, value))),
+        (Value::Escape(_), [_]) => wrong(heap, "the call/cc of this function has returned"),
         (other, _) => {
             let shown = other.show(heap, guest.program);
-            wrong(format!("{shown} cannot be called with {} arguments", args.len()))
+            wrong(heap, &format!("{shown} cannot be called with {} arguments", args.len()))
         }
     }
 }
@@ -255,7 +242,7 @@ fn enter(heap: &mut Heap, guest: &Guest<'_>, closure: Gc<Closure>, args: usize) 
     let function = &guest.program.functions[number];
     if args != function.parameters {
         let (name, expected) = (guest.program.name(function.name), function.parameters);
-        return wrong(format!("{name} takes {expected} arguments, not {args}"));
+        return wrong(heap, &format!("{name} takes {expected} arguments, not {args}"));
     }
     Ok((number, new_frame(heap, guest.state, args, Value::Frame(frame))?))
 }
@@ -263,30 +250,25 @@ fn enter(heap: &mut Heap, guest: &Guest<'_>, closure: Gc<Closure>, args: usize) 
 #[inline(never)]
 fn attempt(heap: &mut Heap, guest: &mut Guest<'_>, [body, handler]: &[Code; 2], frame: Frame) -> Outcome<Flow> {
     // In a scope of its own, so that what a failed attempt has made can go.
-    let reason = match heap.scope(|heap| eval(heap, guest, body, frame)).map_err(|fault| *fault) {
-        Ok(value) => return Ok(Flow::Break(value)),
-        Err(fault @ Fault::Escaped(..)) => return Err(Box::new(fault)),
-        Err(Fault::Raised(value)) => value,
-        Err(Fault::OutOfMemory) => Value::Symbol(OUT_OF_MEMORY),
-        Err(Fault::Wrong(message)) => heap.try_alloc_str(&message).map_or(Value::Symbol(OUT_OF_MEMORY), Value::Text),
-    };
-    keep(heap, reason);
-    let handler = eval(heap, guest, handler, frame)?;
-    apply(heap, guest, handler, &[reason])
+    match heap.scope(|heap| eval(heap, guest, body, frame)) {
+        Err(fault) if let Fault::Raised(reason) = *fault => {
+            heap.keep_all(reason);
+            let handler = eval(heap, guest, handler, frame)?;
+            apply(heap, guest, handler, &[reason])
+        }
+        outcome => outcome.map(Flow::Break),
+    }
 }
 
 #[inline(never)]
 fn call_cc(heap: &mut Heap, guest: &mut Guest<'_>, receiver: &Code, frame: Frame) -> Outcome {
-    let receiver = eval(heap, guest, receiver, frame)?;
-    let (open, next) = &mut guest.state.escapes;
-    let number = *next;
-    *next += 1;
-    open.push(number);
-    let flow = apply(heap, guest, receiver, &[Value::Escape(number)]);
+    let receiver = held(heap, guest, receiver, frame, false)?;
+    let way_out = heap.alloc_or_collect(&*guest.state, true)?;
+    let flow = apply(heap, guest, receiver, &[Value::Escape(way_out)]);
     let outcome = flow.and_then(|flow| finish(heap, guest, flow));
-    guest.state.escapes.0.pop();
-    match outcome.map_err(|fault| *fault) {
-        Err(Fault::Escaped(to, value)) if to == number => Ok(value),
-        outcome => outcome.map_err(Box::new),
-    }
+    heap[way_out] = false;
+    outcome.or_else(|fault| match *fault {
+        Fault::Escaped(to, value) if to == way_out => Ok(value),
+        _ => Err(fault),
+    })
 }

@@ -67,11 +67,8 @@ impl Lisp {
     pub fn new(options: HeapBuilder) -> Lisp {
         let state = State {
             globals: NATIVES.iter().map(|&(native, ..)| Some(Value::Native(native))).collect(),
-            literals: Vec::new(),
-            output: String::new(),
-            depth: 0,
             max_depth: 4_000,
-            escapes: (Vec::new(), 0),
+            ..State::default()
         };
         Lisp { heap: options.build(), program: Program::default(), state }
     }
@@ -84,10 +81,9 @@ impl Lisp {
     pub fn run(&mut self, text: &str) -> Result<Value, Error> {
         let forms = self.program.compile(text)?;
         let outcome = forms.into_iter().try_fold(Value::Nil, |_, form| self.run_form(form));
-        outcome.map_err(|fault| match *fault {
-            Fault::Raised(value) | Fault::Escaped(_, value) => Error::Uncaught(self.show(value)),
-            Fault::OutOfMemory => Error::Uncaught("out of memory".into()),
-            Fault::Wrong(message) => Error::Uncaught(message),
+        outcome.map_err(|fault| {
+            let (Fault::Raised(value) | Fault::Escaped(_, value)) = *fault;
+            Error::Uncaught(self.show(value))
         })
     }
 

@@ -3,7 +3,7 @@
 use super::code::{NATIVES, Native};
 use super::eval::Guest;
 use super::table::Table;
-use super::value::{Fault, Outcome, Pair, Value, wrong};
+use super::value::{Outcome, Pair, Value, raise, wrong};
 use tumulus_heap::{EphemeronMap, Heap};
 
 /// The arguments of a built-in function: as many of them as it takes.
@@ -12,26 +12,20 @@ pub type Args = [Value; 3];
 /// Calls a built-in function. Where memory is lacking it has changed nothing, and can be called again.
 #[inline(always)]
 pub fn call(heap: &mut Heap, guest: &mut Guest<'_>, native: Native, args: Args) -> Outcome {
+    use Value::{Bool, Nil, Number, Vector};
     match (native, args) {
-        (Native::Add, [Value::Number(a), Value::Number(b), _]) => Ok(Value::Number(a + b)),
-        (Native::Subtract, [Value::Number(a), Value::Number(b), _]) => Ok(Value::Number(a - b)),
-        (Native::Equals, [Value::Number(a), Value::Number(b), _]) => Ok(Value::Bool(a == b)),
-        (Native::Less, [Value::Number(a), Value::Number(b), _]) => Ok(Value::Bool(a < b)),
+        (Native::Add, [Number(a), Number(b), _]) => Ok(Number(a + b)),
+        (Native::Subtract, [Number(a), Number(b), _]) => Ok(Number(a - b)),
+        (Native::Equals, [Number(a), Number(b), _]) => Ok(Bool(a == b)),
+        (Native::Less, [Number(a), Number(b), _]) => Ok(Bool(a < b)),
         (Native::Head, [Value::Pair(pair), ..]) => Ok(heap[pair].head),
         (Native::Tail, [Value::Pair(pair), ..]) => Ok(heap[pair].tail),
-        (Native::IsNull, [value, ..]) => Ok(Value::Bool(value == Value::Nil)),
+        (Native::IsNull, [value, ..]) => Ok(Bool(value == Nil)),
         (Native::Cons, [head, tail, _]) => Ok(Value::Pair(heap.try_alloc(Pair { head, tail })?)),
-        (Native::VectorRef, [Value::Vector(items), Value::Number(at), _]) => match heap[items].get(index(at)) {
-            Some(item) => Ok(*item),
-            None => no_item(heap[items].len(), at),
-        },
-        (Native::VectorSet, [Value::Vector(items), Value::Number(at), item]) => {
-            let len = heap[items].len();
-            if index(at) >= len {
-                return no_item(len, at);
-            }
+        (Native::VectorRef, [Vector(items), Number(at), _]) if let Some(item) = heap[items].get(index(at)) => Ok(*item),
+        (Native::VectorSet, [Vector(items), Number(at), item]) if index(at) < heap[items].len() => {
             heap.set(items, index(at), item);
-            Ok(Value::Nil)
+            Ok(Nil)
         }
         _ => call_other(heap, guest, native, args),
     }
@@ -40,10 +34,6 @@ pub fn call(heap: &mut Heap, guest: &mut Guest<'_>, native: Native, args: Args) 
 /// A number as an index. What is none is one that no vector has.
 fn index(at: f64) -> usize {
     if at >= 0.0 { at as usize } else { usize::MAX }
-}
-
-fn no_item(len: usize, at: f64) -> Outcome {
-    wrong(format!("a vector of {len} items has none at {at}"))
 }
 
 /// Those that take longer than a call.
@@ -68,14 +58,23 @@ fn call_other(heap: &mut Heap, guest: &mut Guest<'_>, native: Native, args: Args
             Vector(heap.try_alloc_slice_with(len as usize, |_| fill)?)
         }
         (Native::ListToVector, [list, ..]) => {
-            let (mut items, mut rest) = (Vec::new(), list);
+            let (mut items, mut rest, mut seen) = (Vec::new(), list, Nil);
             while let Value::Pair(pair) = rest {
+                if rest == seen {
+                    return wrong(heap, "a list that leads back into itself cannot be made a vector");
+                }
+                if items.len().is_power_of_two() {
+                    seen = rest;
+                }
                 items.push(heap[pair].head);
                 rest = heap[pair].tail;
             }
             Vector(heap.try_alloc_slice(&items)?)
         }
         (Native::VectorLength, [Vector(items), ..]) => Number(heap[items].len() as f64),
+        (Native::VectorRef | Native::VectorSet, [Vector(items), Number(at), _]) => {
+            return wrong(heap, &format!("a vector of {} items has none at {at}", heap[items].len()));
+        }
         (Native::StringAppend, [Text(a), Text(b), _]) => {
             let both = [&heap[a], &heap[b]].concat();
             Text(heap.try_alloc_str(&both)?)
@@ -83,7 +82,7 @@ fn call_other(heap: &mut Heap, guest: &mut Guest<'_>, native: Native, args: Args
         (Native::StringLength, [Text(text), ..]) => Number(heap[text].len() as f64),
         (Native::Substring, [Text(text), Number(from), Number(to)]) => {
             let Some(part) = heap[text].get(index(from)..index(to)).map(str::to_string) else {
-                return wrong(format!("a string of {} bytes has no part from {from} to {to}", heap[text].len()));
+                return wrong(heap, &format!("a string of {} bytes has no part from {from} to {to}", heap[text].len()));
             };
             Text(heap.try_alloc_str(&part)?)
         }
@@ -94,18 +93,14 @@ fn call_other(heap: &mut Heap, guest: &mut Guest<'_>, native: Native, args: Args
         (Native::TableRef, [Value::WeakTable(table), key, absent]) => {
             key.object().and_then(|object| table.get(heap, object).copied()).unwrap_or(absent)
         }
-        (Native::TableSet, [Value::Table(table), key, value]) => {
-            Table::set(heap, table, key, value)?;
-            Nil
-        }
-        (Native::TableSet, [Value::WeakTable(table), key, value]) => {
-            let Some(object) = key.object() else { return wrong("the keys of a weak table are objects") };
-            table.try_insert(heap, object, value)?;
-            Nil
-        }
+        (Native::TableSet, [Value::Table(table), key, value]) => Table::set(heap, table, key, value)?,
+        (Native::TableSet, [Value::WeakTable(table), key, value]) => match key.object() {
+            Some(object) => table.try_insert(heap, object, value).map(|_| Nil)?,
+            None => return wrong(heap, "the keys of a weak table are objects"),
+        },
         (Native::TableCount, [Value::Table(table), ..]) => Number(heap[table].used as f64),
         (Native::TableCount, [Value::WeakTable(table), ..]) => Number(table.iter(heap).count() as f64),
-        (Native::Raise, [value, ..]) => return Err(Box::new(Fault::Raised(value))),
+        (Native::Raise, [value, ..]) => return raise(value),
         (Native::Display, [value, ..]) => {
             guest.state.output += &value.show(heap, guest.program);
             Nil
@@ -117,7 +112,7 @@ fn call_other(heap: &mut Heap, guest: &mut Guest<'_>, native: Native, args: Args
         _ => {
             let (_, name, arity) = NATIVES[native as usize];
             let given: Vec<String> = args[..arity].iter().map(|arg| arg.show(heap, guest.program)).collect();
-            return wrong(format!("{name} cannot be used with {}", given.join(" and ")));
+            return wrong(heap, &format!("{name} cannot be used with {}", given.join(" and ")));
         }
     })
 }

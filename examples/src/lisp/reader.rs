@@ -42,8 +42,8 @@ const MAX_NESTING: u32 = 500;
 pub fn read(text: &str, symbols: &mut Symbols) -> Result<Vec<Datum>, Error> {
     let mut reader = Reader { rest: text, symbols };
     let mut data = Vec::new();
-    while reader.skip_blanks() {
-        data.push(reader.datum(0)?);
+    while let Some(token) = reader.token()? {
+        data.push(reader.datum(token, 0)?);
     }
     Ok(data)
 }
@@ -53,58 +53,49 @@ struct Reader<'t, 's> {
     symbols: &'s mut Symbols,
 }
 
-impl Reader<'_, '_> {
-    /// Goes to the next datum; false at the end.
-    fn skip_blanks(&mut self) -> bool {
+impl<'t> Reader<'t, '_> {
+    /// Takes the next token: a mark, a string with its quotation marks, or a word. None at the end.
+    fn token(&mut self) -> Result<Option<&'t str>, Error> {
         self.rest = self.rest.trim_start();
         while self.rest.starts_with(';') {
             self.rest = self.rest.split_once('\n').map_or("", |(_, rest)| rest).trim_start();
         }
-        !self.rest.is_empty()
-    }
-
-    fn takes(&mut self, mark: char) -> bool {
-        let rest = self.rest.strip_prefix(mark);
-        self.rest = rest.unwrap_or(self.rest);
-        rest.is_some()
-    }
-
-    fn datum(&mut self, depth: u32) -> Result<Datum, Error> {
-        if depth == MAX_NESTING {
-            return Err(Error::Syntax(format!("lists are nested deeper than {MAX_NESTING}")));
-        }
-        if self.takes('(') {
-            let mut items = Vec::new();
-            while self.skip_blanks() {
-                if self.takes(')') {
-                    return Ok(Datum::List(items));
-                }
-                items.push(self.datum(depth + 1)?);
-            }
-            Err(Error::Incomplete("a list"))
-        } else if self.takes('\'') {
-            self.skip_blanks();
-            Ok(Datum::List(vec![Datum::Symbol(intern(self.symbols, "quote")), self.datum(depth + 1)?]))
-        } else if self.takes('"') {
-            let (text, rest) = self.rest.split_once('"').ok_or(Error::Incomplete("a string"))?;
-            self.rest = rest;
-            Ok(Datum::Text(text.replace("\\n", "\n")))
-        } else {
-            self.atom()
-        }
-    }
-
-    fn atom(&mut self) -> Result<Datum, Error> {
-        let end = self.rest.find(|char: char| char.is_whitespace() || "()'\";".contains(char));
-        let (word, rest) = self.rest.split_at(end.unwrap_or(self.rest.len()));
+        let is_end = |char: char| char.is_whitespace() || "()'\";".contains(char);
+        let len = match self.rest.chars().next() {
+            None => return Ok(None),
+            Some('(' | ')' | '\'') => 1,
+            Some('"') => self.rest[1..].find('"').ok_or(Error::Incomplete("a string"))? + 2,
+            Some(_) => self.rest.find(is_end).unwrap_or(self.rest.len()),
+        };
+        let (token, rest) = self.rest.split_at(len);
         self.rest = rest;
-        let is_number = word.trim_start_matches('-').starts_with(|char: char| char.is_ascii_digit());
-        match (word, word.parse()) {
-            ("", _) if rest.is_empty() => Err(Error::Incomplete("a list")),
-            ("", _) => Err(Error::Syntax("there is a `)` without a `(`".into())),
-            ("#t" | "#f", _) => Ok(Datum::Bool(word == "#t")),
-            (_, Ok(number)) if is_number => Ok(Datum::Number(number)),
-            _ => Ok(Datum::Symbol(intern(self.symbols, word))),
+        Ok(Some(token))
+    }
+
+    /// The datum that begins with a token.
+    fn datum(&mut self, token: &str, depth: u32) -> Result<Datum, Error> {
+        match token {
+            "(" if depth == MAX_NESTING => Err(Error::Syntax(format!("lists are nested deeper than {MAX_NESTING}"))),
+            "(" => {
+                let mut items = Vec::new();
+                loop {
+                    match self.token()?.ok_or(Error::Incomplete("a list"))? {
+                        ")" => return Ok(Datum::List(items)),
+                        token => items.push(self.datum(token, depth + 1)?),
+                    }
+                }
+            }
+            ")" => Err(Error::Syntax("there is a `)` without a `(`".into())),
+            "'" => {
+                let quoted = self.token()?.ok_or(Error::Incomplete("a quotation"))?;
+                Ok(Datum::List(vec![Datum::Symbol(intern(self.symbols, "quote")), self.datum(quoted, depth)?]))
+            }
+            "#t" | "#f" => Ok(Datum::Bool(token == "#t")),
+            text if text.starts_with('"') => Ok(Datum::Text(text[1..text.len() - 1].replace("\\n", "\n"))),
+            word if word.trim_start_matches('-').starts_with(|char: char| char.is_ascii_digit()) => {
+                word.parse().map(Datum::Number).map_err(|_| Error::Syntax(format!("{word} is no number")))
+            }
+            word => Ok(Datum::Symbol(intern(self.symbols, word))),
         }
     }
 }

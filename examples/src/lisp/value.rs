@@ -3,7 +3,6 @@
 use super::code::{NATIVES, Native, Program};
 use super::reader::Symbol;
 use super::table::Table;
-use std::fmt::{Result as Written, Write};
 use tumulus_heap::{AllocError, AnyGc, EphemeronMap, Gc, Heap, Trace};
 
 /// A value of the guest's: 16 bytes, and copied freely. Its tag takes a word: a smaller one makes the compiler copy values in
@@ -21,8 +20,8 @@ pub enum Value {
     Symbol(#[trace(skip)] Symbol),
     /// A built-in function.
     Native(#[trace(skip)] Native),
-    /// A function that returns from the `call/cc` of this number.
-    Escape(u64),
+    /// A function that returns from a `call/cc`, and whether that has not returned yet.
+    Escape(Gc<bool>),
     /// A string.
     Text(Gc<str>),
     /// A pair.
@@ -63,31 +62,39 @@ pub struct Closure {
 }
 
 /// Why an evaluation ended early.
-#[derive(Debug, Trace)]
+#[derive(Copy, Clone, Debug, PartialEq, Trace)]
 pub enum Fault {
-    /// The guest raised it.
+    /// The guest raised it, or the interpreter did: a text where something was used wrongly, or [`OUT_OF_MEMORY`].
     Raised(Value),
-    /// The guest returned it from the `call/cc` of this number.
-    Escaped(u64, Value),
-    /// The heap's limit is reached, and a collection did not help.
-    OutOfMemory,
-    /// Something was used wrongly.
-    Wrong(String),
+    /// The guest called the function of a `call/cc`, with this value.
+    Escaped(Gc<bool>, Value),
 }
+
+/// What is raised when the heap's limit is reached: a symbol, as there is no memory for a text.
+pub const OUT_OF_MEMORY: Value = Value::Symbol(Symbol(0));
+
+/// What is raised when calls are nested too deep.
+pub const TOO_DEEP: Value = Value::Symbol(Symbol(1));
 
 /// A result of the guest's. The fault is boxed, so that this is no larger than a value.
 pub type Outcome<T = Value> = Result<T, Box<Fault>>;
 
 impl<V> From<AllocError<V>> for Box<Fault> {
     fn from(_: AllocError<V>) -> Box<Fault> {
-        Box::new(Fault::OutOfMemory)
+        Box::new(Fault::Raised(OUT_OF_MEMORY))
     }
 }
 
-/// The fault of a guest that used something wrongly.
+/// The outcome of a guest that raises a value.
 #[cold]
-pub fn wrong<T>(message: impl Into<String>) -> Outcome<T> {
-    Err(Box::new(Fault::Wrong(message.into())))
+pub fn raise<T>(value: Value) -> Outcome<T> {
+    Err(Box::new(Fault::Raised(value)))
+}
+
+/// The outcome of a guest that uses something wrongly.
+#[cold]
+pub fn wrong<T>(heap: &mut Heap, message: &str) -> Outcome<T> {
+    raise(heap.try_alloc_str(message).map_or(OUT_OF_MEMORY, Value::Text))
 }
 
 impl Value {
@@ -127,48 +134,48 @@ impl Value {
 
     /// The value as the guest would write it, cut off where it gets long: a list may lead back into itself.
     pub fn show(self, heap: &Heap, program: &Program) -> String {
-        let mut text = String::new();
-        self.write(heap, program, &mut text, 0).expect("a string takes all");
-        text
-    }
-
-    fn write(self, heap: &Heap, program: &Program, text: &mut String, depth: u32) -> Written {
-        const LONG: usize = 2_000;
-        match self {
-            _ if text.len() > LONG || depth > 50 => text.write_str("..."),
-            Value::Nil => text.write_str("()"),
-            Value::Bool(bool) => text.write_str(if bool { "#t" } else { "#f" }),
-            Value::Number(number) => write!(text, "{number}"),
-            Value::Symbol(symbol) => text.write_str(program.name(symbol)),
-            Value::Text(gc) => text.write_str(&heap[gc]),
-            Value::Native(native) => write!(text, "<{}>", NATIVES[native as usize].1),
-            Value::Closure(_) | Value::Escape(_) => text.write_str("<function>"),
-            Value::Table(_) | Value::WeakTable(_) => text.write_str("<table>"),
-            Value::Frame(_) => text.write_str("<frame>"),
-            Value::Vector(_) | Value::Pair(_) => {
-                let (mut items, mut rest) = (Vec::new(), self);
-                text.write_str(if let Value::Vector(_) = self { "#(" } else { "(" })?;
-                while let Value::Pair(pair) = rest
-                    && items.len() < LONG
-                {
-                    items.push(heap[pair].head);
-                    rest = heap[pair].tail;
+        use Piece::{Item, Items, Rest};
+        let (mut text, mut pieces) = (String::new(), vec![Item(self)]);
+        while let Some(piece) = pieces.pop() {
+            match piece {
+                _ if text.len() > 2_000 => return text + "...",
+                Item(Value::Pair(pair)) | Rest(Value::Pair(pair)) => {
+                    text += if let Item(_) = piece { "(" } else { " " };
+                    pieces.extend([Rest(heap[pair].tail), Item(heap[pair].head)]);
                 }
-                if let Value::Vector(vector) = rest
-                    && items.is_empty()
-                {
-                    (items, rest) = (heap[vector].iter().copied().take(LONG).collect(), Value::Nil);
+                Item(Value::Vector(items)) => {
+                    text += "#(";
+                    pieces.push(Items(items, 0));
                 }
-                for (at, item) in items.into_iter().enumerate() {
-                    text.write_str(if at > 0 { " " } else { "" })?;
-                    item.write(heap, program, text, depth + 1)?;
+                Item(Value::Bool(bool)) => text += if bool { "#t" } else { "#f" },
+                Item(Value::Number(number)) => text += &number.to_string(),
+                Item(Value::Symbol(symbol)) => text += program.name(symbol),
+                Item(Value::Text(gc)) => text += &heap[gc],
+                Item(Value::Native(native)) => text += &["<", NATIVES[native as usize].1, ">"].concat(),
+                Item(Value::Closure(_) | Value::Escape(_)) => text += "<function>",
+                Item(Value::Table(_) | Value::WeakTable(_)) => text += "<table>",
+                Item(Value::Nil | Value::Frame(_)) => text += "()",
+                Items(items, at) if at < heap[items].len() => {
+                    text += if at > 0 { " " } else { "" };
+                    pieces.extend([Items(items, at + 1), Item(heap[items][at])]);
                 }
-                if rest != Value::Nil {
-                    text.write_str(" . ")?;
-                    rest.write(heap, program, text, depth + 1)?;
+                Rest(Value::Nil) | Items(..) => text += ")",
+                Rest(other) => {
+                    text += " . ";
+                    pieces.extend([Rest(Value::Nil), Item(other)]);
                 }
-                text.write_str(")")
             }
         }
+        text
     }
+}
+
+/// What of a value is still to be shown.
+enum Piece {
+    /// A value.
+    Item(Value),
+    /// What follows behind an item of a list.
+    Rest(Value),
+    /// The items of a vector from this one on.
+    Items(Gc<[Value]>, usize),
 }

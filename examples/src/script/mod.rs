@@ -16,14 +16,20 @@
 //! | `stack` | the stack, and what of it is alive | yes |
 //! | `fault` | what can go wrong | yes |
 //! | `natives` | the host's functions | yes |
+//! | `properties` | properties and items | yes |
+//! | `calls` | calls, closures and their variables | yes |
+//! | `run` | the loop that runs bytecode | yes |
 //! | `machine` | the machine: what roots what is explained there | yes |
 
+mod calls;
 pub mod code;
 pub mod compiler;
 mod fault;
 mod lexer;
 mod machine;
 pub mod natives;
+mod properties;
+mod run;
 mod stack;
 mod value;
 

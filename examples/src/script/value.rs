@@ -64,6 +64,20 @@ struct Field {
     value: Value,
 }
 
+/// The name of a property: an interned string, with its hash.
+#[derive(Copy, Clone, Debug, Trace)]
+pub struct Name {
+    text: Gc<str>,
+    hash: usize,
+}
+
+impl Name {
+    /// A name, if the string is interned.
+    pub fn new(text: Gc<str>) -> Name {
+        Name { text, hash: text.identity_hash() as usize }
+    }
+}
+
 impl Object {
     /// An object without properties of its own.
     ///
@@ -76,7 +90,7 @@ impl Object {
     }
 
     /// A property, its own or that of a prototype.
-    pub fn get(heap: &Heap, object: Gc<Object>, name: Gc<str>) -> Option<Value> {
+    pub fn get(heap: &Heap, object: Gc<Object>, name: Name) -> Option<Value> {
         let mut next = Some(object);
         while let Some(object) = next {
             let Object { prototype, fields, .. } = heap[object];
@@ -94,22 +108,23 @@ impl Object {
     /// # Errors
     ///
     /// If there is no room. The object is as it was.
-    pub fn set(heap: &mut Heap, object: Gc<Object>, name: Gc<str>, value: Value) -> Result<(), AllocError> {
+    pub fn set(heap: &mut Heap, object: Gc<Object>, name: Name, value: Value) -> Result<(), AllocError> {
         let Object { prototype, mut fields, used } = heap[object];
-        let mut at = place(&heap[fields], name);
-        if heap[fields][at].is_none() {
-            if used + 1 == heap[fields].len() {
-                let old = heap[fields].to_vec();
-                fields = heap.try_alloc_slice_with(2 * old.len(), |_| None).map_err(AllocError::without_value)?;
-                let new = heap.get_mut(fields);
-                for field in old.into_iter().flatten() {
-                    new[place(new, field.name)] = Some(field);
+        let table = &heap[fields];
+        let mut at = place(table, name);
+        if table[at].is_none() {
+            if used + 1 == table.len() {
+                let larger = heap.try_alloc_slice_with(2 * table.len(), |_| None).map_err(AllocError::without_value)?;
+                let [old, new] = heap.get_disjoint_mut([fields, larger]);
+                for field in old.iter().flatten() {
+                    new[place(new, Name::new(field.name))] = Some(*field);
                 }
-                at = place(&heap[fields], name);
+                at = place(new, name);
+                fields = larger;
             }
             heap[object] = Object { prototype, fields, used: used + 1 };
         }
-        heap.set(fields, at, Some(Field { name, value }));
+        heap.set(fields, at, Some(Field { name: name.text, value }));
         Ok(())
     }
 
@@ -119,10 +134,10 @@ impl Object {
     }
 }
 
-fn place(fields: &[Option<Field>], name: Gc<str>) -> usize {
+fn place(fields: &[Option<Field>], name: Name) -> usize {
     let mask = fields.len() - 1;
-    let mut at = name.identity_hash() as usize & mask;
-    while fields[at].is_some_and(|field| field.name != name) {
+    let mut at = name.hash & mask;
+    while fields[at].is_some_and(|field| field.name != name.text) {
         at = (at + 1) & mask;
     }
     at

@@ -70,7 +70,7 @@ impl<T: Trace> Trace for Option<T> {
 impl<T: Trace, E: Trace> Trace for Result<T, E> {
     const HAS_EDGES: bool = T::HAS_EDGES || E::HAS_EDGES;
 
-    #[inline]
+    #[inline(always)]
     fn trace(&self, tracer: &mut Tracer<'_>) {
         match self {
             Ok(value) => value.trace(tracer),
