@@ -39,9 +39,9 @@ fn replay(file: &[u8]) -> (Replayed, String) {
 }
 
 /// Records a program, replays it, and compares the logs; then the same with quiet safepoints.
-fn same_log(builder: HeapBuilder, program: impl Fn(&mut Heap, &mut Recorder<Vec<u8>>)) -> (Vec<u8>, String) {
-    let usual = recorded(&builder, Safepoints::Due, &program);
-    let (_, log) = recorded(&builder, Safepoints::USUAL, &program);
+fn same_log(builder: &HeapBuilder, program: impl Fn(&mut Heap, &mut Recorder<Vec<u8>>)) -> (Vec<u8>, String) {
+    let usual = recorded(builder, Safepoints::Due, &program);
+    let (_, log) = recorded(builder, Safepoints::USUAL, &program);
     assert_eq!(log, usual.1);
     usual
 }
@@ -151,7 +151,7 @@ fn mixed(heap: &mut Heap, recorder: &mut Recorder<Vec<u8>>) {
 
 #[test]
 fn a_program_of_all_kinds_of_objects() {
-    let (file, log) = same_log(plain(), mixed);
+    let (file, log) = same_log(&plain(), mixed);
     assert!(cfg!(miri) || log.lines().count() > 20, "{log}");
     let info = info(&file[..]).unwrap();
     assert_eq!(info.phases.len(), 2);
@@ -166,11 +166,11 @@ fn a_program_of_all_kinds_of_objects() {
 #[test]
 #[cfg_attr(miri, ignore = "long")]
 fn with_other_options() {
-    same_log(plain().pause_budget(Budget::work(500)), mixed);
-    same_log(plain().nursery(0), mixed);
-    same_log(plain().pause_budget(Budget::unlimited()).growth(1.3), mixed);
-    same_log(plain().limit(8 << 20).page_retention(0), mixed);
-    same_log(plain().zeal("slice=97,verify,poison".parse().unwrap()), |heap, recorder| {
+    same_log(&plain().pause_budget(Budget::work(500)), mixed);
+    same_log(&plain().nursery(0), mixed);
+    same_log(&plain().pause_budget(Budget::unlimited()).growth(1.3), mixed);
+    same_log(&plain().limit(8 << 20).page_retention(0), mixed);
+    same_log(&plain().zeal("slice=97,verify,poison".parse().unwrap()), |heap, recorder| {
         let mut kept = Vec::new();
         for n in 0..600 {
             let next = heap.alloc(Node { left: kept.last().copied(), right: None, text: None, numbers: [n; 3] });
@@ -189,7 +189,7 @@ fn with_other_options() {
 
 #[test]
 fn scopes_steps_and_requests() {
-    same_log(plain(), |heap, _| {
+    same_log(&plain(), |heap, _| {
         let mut kept: Vec<Gc<Node>> = Vec::new();
         for turn in 0..turns(300, 20) {
             let made = heap.scope(|heap| {
@@ -221,7 +221,7 @@ fn scopes_steps_and_requests() {
 
 #[test]
 fn weak_handles_that_are_upgraded_while_a_collection_marks() {
-    same_log(plain().pause_budget(Budget::work(200)), |heap, _| {
+    same_log(&plain().pause_budget(Budget::work(200)), |heap, _| {
         let mut kept: Vec<Gc<Node>> = Vec::new();
         let mut weak: Vec<Weak<Node>> = Vec::new();
         for turn in 0..turns(20_000, 200) {
@@ -258,7 +258,7 @@ fn objects_that_take_external_bytes_off_when_they_die() {
 
         fn trace(&self, _: &mut tumulus_heap::Tracer<'_>) {}
     }
-    let (_, log) = same_log(plain(), |heap, _| {
+    let (_, log) = same_log(&plain(), |heap, _| {
         let mut kept = Vec::new();
         for turn in 0..turns(5000, 50) as usize {
             let bytes = 1000 + turn % 977;
@@ -456,7 +456,7 @@ fn a_failing_writer_is_an_error_and_no_more() {
 
 #[test]
 fn a_phase_can_be_cut_out() {
-    let (file, _) = same_log(plain(), mixed);
+    let (file, _) = same_log(&plain(), mixed);
     let part = cut(&file[..], Vec::new(), &Part::Phase("later".into())).unwrap();
     check(&part[..]).unwrap();
     let (whole, part_info) = (info(&file[..]).unwrap(), info(&part[..]).unwrap());
@@ -478,7 +478,7 @@ fn a_phase_can_be_cut_out() {
 
 #[test]
 fn other_options_make_other_collections() {
-    let (file, _) = same_log(plain(), mixed);
+    let (file, _) = same_log(&plain(), mixed);
     let replay = Replay::new(&file[..]).unwrap();
     let options = replay.options().nursery(0).pause_budget(Budget::unlimited());
     let replayed = replay.with_options(options).run().unwrap();

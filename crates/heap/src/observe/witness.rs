@@ -207,7 +207,6 @@ pub(crate) fn perform<R: Trace + ?Sized>(
     heap.observers.external_after = Some(external_after);
     match operation {
         Operation::Safepoint => heap.safepoint_when_due(roots),
-        Operation::QuietSafepoint => {}
         Operation::Step(budget) => {
             let _ = heap.step(roots, budget);
         }
@@ -215,7 +214,7 @@ pub(crate) fn perform<R: Trace + ?Sized>(
         Operation::Collect => heap.collect(roots),
         Operation::CollectMinor => heap.collect_minor(roots),
         Operation::SetLimit(limit) => heap.set_limit(limit),
-        Operation::Nothing => {}
+        Operation::QuietSafepoint | Operation::Nothing => {}
     }
     heap.settle_external();
 }

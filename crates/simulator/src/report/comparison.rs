@@ -34,7 +34,7 @@ pub(super) fn page(comparison: &Comparison) -> String {
     if !comparison.notes.is_empty() {
         page.section("notes", "To be kept in mind", "", |page| {
             for note in &comparison.notes {
-                page.raw(&format!("<p>{}</p>\n", Esc(note)));
+                page.raw(format_args!("<p>{}</p>\n", Esc(note)));
             }
         });
     }
