@@ -211,6 +211,7 @@ fn texts_that_are_no_programs() {
         ("(lambda (x) (define y x))", "top level"),
         ("(if)", "no proper use of `if`"),
         (&"(".repeat(100_000), "nested deeper"),
+        (&format!("(list {})", "1 ".repeat(100_000)), "`list` takes 250 values at most"),
     ] {
         let error = lisp.run(text).expect_err(text);
         assert!(!matches!(error, Error::Uncaught(_)) && error.to_string().contains(reason), "{text}: {error}");

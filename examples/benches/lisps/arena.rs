@@ -4,6 +4,7 @@
 //!
 //! What no guest code runs in, such as `(+ (car list) 1)`, is evaluated by plain recursion all the same.
 
+use super::{Compiled, compile};
 use crate::contest::Contestant;
 use gc_arena::{Arena, Collect, Gc, Lock, Mutation, RefLock, Rootable};
 use rustc_hash::FxBuildHasher;
@@ -126,10 +127,7 @@ struct Lisp {
 }
 
 pub fn load(text: &'static str) -> Box<dyn Contestant> {
-    let mut program = Program::default();
-    let forms = program.compile(text).expect("it is a program");
-    let main = program.compile("(main)").expect("it is a program")[0];
-    let program: &'static Program = Box::leak(Box::new(program));
+    let Compiled { program, forms, main } = compile(text);
     let arena = Arena::new(|mc| State {
         program,
         globals: vec![Value::Nil; program.globals.len()],

@@ -11,6 +11,7 @@ mod rc;
 
 use crate::contest::{self, Contestant, Contestants, Workload};
 use tumulus_examples::lisp::Lisp;
+use tumulus_examples::lisp::code::Program;
 use tumulus_heap::Heap;
 
 impl Contestant for Lisp {
@@ -24,6 +25,20 @@ fn tumulus(program: &'static str) -> Box<dyn Contestant> {
     let mut lisp = Lisp::new(Heap::builder());
     lisp.run(program).expect("the program is right");
     Box::new(lisp)
+}
+
+/// What a contestant of a bench runs: a program, the functions that define what is in it, and the one that is measured.
+struct Compiled {
+    program: &'static Program,
+    forms: Vec<usize>,
+    main: usize,
+}
+
+fn compile(text: &str) -> Compiled {
+    let mut program = Program::default();
+    let forms = program.compile(text).expect("it is a program");
+    let main = program.compile("(main)").expect("it is a program")[0];
+    Compiled { program: Box::leak(Box::new(program)), forms, main }
 }
 
 const CONTESTANTS: Contestants = [("Tumulus", tumulus), ("Rc<RefCell>", rc::load), ("gc-arena", arena::load)];

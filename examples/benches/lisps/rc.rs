@@ -1,5 +1,6 @@
 //! The Lisp over `Rc<RefCell>`: what is shared is counted, and what forms a cycle leaks.
 
+use super::{Compiled, compile};
 use crate::contest::Contestant;
 use rustc_hash::FxBuildHasher;
 use smallvec::SmallVec;
@@ -70,10 +71,7 @@ enum Flow {
 }
 
 pub fn load(text: &'static str) -> Box<dyn Contestant> {
-    let mut program = Program::default();
-    let forms = program.compile(text).expect("it is a program");
-    let main = program.compile("(main)").expect("it is a program")[0];
-    let program = Box::leak(Box::new(program));
+    let Compiled { program, forms, main } = compile(text);
     let literals = program.literals.iter().map(literal).collect();
     let mut lisp = Lisp { program, globals: vec![Value::Nil; program.globals.len()], literals, main };
     for form in forms {

@@ -1,10 +1,10 @@
 //! The bytecode machine over gc-arena, as its documentation advises: the machine's state is in the arena's root, `mutate` is
 //! left every few hundred calls and back edges, and `collect_debt` is called then.
 
+use super::{Compiled, compile};
 use crate::contest::Contestant;
 use gc_arena::{Arena, Collect, Gc, Mutation, RefLock, Rootable};
 use tumulus_examples::script::code::{Capture, Op, Program};
-use tumulus_examples::script::compiler::compile;
 use tumulus_examples::script::natives::Native;
 
 /// Calls and back edges between two collections.
@@ -83,13 +83,7 @@ struct Machine {
 }
 
 pub fn load(text: &'static str) -> Box<dyn Contestant> {
-    let mut program = Program::default();
-    for (name, _) in Native::ALL {
-        program.globals.number(name);
-    }
-    let start = compile(&mut program, text).expect("it is a program");
-    let main = compile(&mut program, "return main();").expect("it is a program");
-    let program: &'static Program = Box::leak(Box::new(program));
+    let Compiled { program, start, main } = compile(text);
     let arena = Arena::new(|mc| {
         let mut globals: Vec<Value<'_>> = Native::ALL.iter().map(|&(_, native)| Value::Native(native)).collect();
         globals.resize(program.globals.count(), Value::Nil);

@@ -11,6 +11,9 @@ mod rc;
 
 use crate::contest::{self, Contestant, Contestants, Workload};
 use tumulus_examples::script::Machine;
+use tumulus_examples::script::code::Program;
+use tumulus_examples::script::compiler;
+use tumulus_examples::script::natives::Native;
 use tumulus_heap::Heap;
 
 impl Contestant for Machine {
@@ -24,6 +27,24 @@ fn tumulus(program: &'static str) -> Box<dyn Contestant> {
     let mut machine = Machine::new(Heap::builder());
     machine.run(program).expect("the program is right");
     Box::new(machine)
+}
+
+/// What a contestant of a bench runs: a program whose first globals are the natives, the function that defines what is in
+/// it, and the one that is measured.
+struct Compiled {
+    program: &'static Program,
+    start: usize,
+    main: usize,
+}
+
+fn compile(text: &str) -> Compiled {
+    let mut program = Program::default();
+    for (name, _) in Native::ALL {
+        program.globals.number(name);
+    }
+    let start = compiler::compile(&mut program, text).expect("it is a program");
+    let main = compiler::compile(&mut program, "return main();").expect("it is a program");
+    Compiled { program: Box::leak(Box::new(program)), start, main }
 }
 
 const CONTESTANTS: Contestants = [("Tumulus", tumulus), ("Rc<RefCell>", rc::load), ("gc-arena", arena::load)];

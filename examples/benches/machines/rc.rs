@@ -1,10 +1,10 @@
 //! The bytecode machine over `Rc<RefCell>`: what is shared is counted, and what forms a cycle leaks.
 
+use super::{Compiled, compile};
 use crate::contest::Contestant;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use tumulus_examples::script::code::{Capture, Op, Program};
-use tumulus_examples::script::compiler::compile;
 use tumulus_examples::script::natives::Native;
 
 #[derive(Clone)]
@@ -59,16 +59,9 @@ struct Machine {
 }
 
 pub fn load(text: &'static str) -> Box<dyn Contestant> {
-    let mut program = Program::default();
-    let natives = Native::ALL.iter().map(|&(name, native)| {
-        program.globals.number(name);
-        Value::Native(native)
-    });
-    let mut globals: Vec<Value> = natives.collect();
-    let start = compile(&mut program, text).expect("it is a program");
-    let main = compile(&mut program, "return main();").expect("it is a program");
+    let Compiled { program, start, main } = compile(text);
+    let mut globals: Vec<Value> = Native::ALL.iter().map(|&(_, native)| Value::Native(native)).collect();
     globals.resize(program.globals.count(), Value::Nil);
-    let program: &'static Program = Box::leak(Box::new(program));
     let texts = program.texts.iter().map(|text| Value::Text(Rc::new(text.as_str().into()))).collect();
     let mut machine =
         Machine { program, stack: Vec::new(), globals, texts, open: Vec::new(), frames: Vec::new(), main };

@@ -86,6 +86,9 @@ natives! {
 /// The names of the first symbols, those that the interpreter itself raises.
 pub const RAISED: [&str; 2] = ["out-of-memory", "too-deep"];
 
+/// How many values a shorthand takes.
+const MAX_ITEMS: usize = 250;
+
 /// All that was ever compiled for an interpreter.
 #[derive(Debug)]
 pub struct Program {
@@ -215,6 +218,10 @@ impl Program {
                 let (parameters, values): (Vec<_>, Vec<_>) = pairs.into_iter().map(<(Datum, Datum)>::from).unzip();
                 let function = self.function(name, &names(&parameters)?, body)?;
                 Ok(Code::Call(Box::new(Code::Lambda(function)), self.all(&values)?))
+            }
+            // These become calls inside of each other, and the evaluator recurses.
+            ("list" | "vector" | "and" | "or" | "+" | "*" | "string-append", items) if items.len() > MAX_ITEMS => {
+                error(format!("`{word}` takes {MAX_ITEMS} values at most"))
             }
             ("list", items) => self.list(items),
             ("vector", items) => call_native(Native::ListToVector, Box::new([self.list(items)?])),

@@ -30,6 +30,8 @@ pub struct State {
     pub literals: Vec<Value>,
     /// What `display` wrote.
     pub output: String,
+    /// Where strings are put together, so that they ask for no memory outside of the heap.
+    pub scratch: String,
     /// How many calls are open, tail calls not counted.
     pub depth: usize,
     /// The most that may be.

@@ -80,8 +80,7 @@ impl Lisp {
     /// If the text is no program, or the guest raises something that it does not catch. What was defined before stays.
     pub fn run(&mut self, text: &str) -> Result<Value, Error> {
         let forms = self.program.compile(text)?;
-        let outcome = forms.into_iter().try_fold(Value::Nil, |_, form| self.run_form(form));
-        outcome.map_err(|fault| {
+        forms.into_iter().try_fold(Value::Nil, |_, form| self.run_form(form)).map_err(|fault| {
             let (Fault::Raised(value) | Fault::Escaped(_, value)) = *fault;
             Error::Uncaught(self.show(value))
         })

@@ -76,8 +76,10 @@ fn call_other(heap: &mut Heap, guest: &mut Guest<'_>, native: Native, args: Args
             return wrong(heap, &format!("a vector of {} items has none at {at}", heap[items].len()));
         }
         (Native::StringAppend, [Text(a), Text(b), _]) => {
-            let both = [&heap[a], &heap[b]].concat();
-            Text(heap.try_alloc_str(&both)?)
+            let both = &mut guest.state.scratch;
+            both.clear();
+            both.extend([&heap[a], &heap[b]]);
+            Text(heap.try_alloc_str(both)?)
         }
         (Native::StringLength, [Text(text), ..]) => Number(heap[text].len() as f64),
         (Native::Substring, [Text(text), Number(from), Number(to)]) => {

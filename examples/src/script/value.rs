@@ -90,6 +90,7 @@ impl Object {
     }
 
     /// A property, its own or that of a prototype.
+    #[inline]
     pub fn get(heap: &Heap, object: Gc<Object>, name: Name) -> Option<Value> {
         let mut next = Some(object);
         while let Some(object) = next {
@@ -109,22 +110,31 @@ impl Object {
     ///
     /// If there is no room. The object is as it was.
     pub fn set(heap: &mut Heap, object: Gc<Object>, name: Name, value: Value) -> Result<(), AllocError> {
-        let Object { prototype, mut fields, used } = heap[object];
+        let Object { fields, used, .. } = heap[object];
         let table = &heap[fields];
-        let mut at = place(table, name);
+        let at = place(table, name);
         if table[at].is_none() {
             if used + 1 == table.len() {
-                let larger = heap.try_alloc_slice_with(2 * table.len(), |_| None).map_err(AllocError::without_value)?;
-                let [old, new] = heap.get_disjoint_mut([fields, larger]);
-                for field in old.iter().flatten() {
-                    new[place(new, Name::new(field.name))] = Some(*field);
-                }
-                at = place(new, name);
-                fields = larger;
+                Object::grow(heap, object)?;
+                return Object::set(heap, object, name, value);
             }
-            heap[object] = Object { prototype, fields, used: used + 1 };
+            heap[object].used = used + 1;
         }
         heap.set(fields, at, Some(Field { name: name.text, value }));
+        Ok(())
+    }
+
+    /// Doubles the table.
+    #[inline(never)]
+    fn grow(heap: &mut Heap, object: Gc<Object>) -> Result<(), AllocError> {
+        let fields = heap[object].fields;
+        let len = 2 * heap[fields].len();
+        let larger = heap.try_alloc_slice_with(len, |_| None).map_err(AllocError::without_value)?;
+        let [old, new] = heap.get_disjoint_mut([fields, larger]);
+        for field in old.iter().flatten() {
+            new[place(new, Name::new(field.name))] = Some(*field);
+        }
+        heap[object].fields = larger;
         Ok(())
     }
 
