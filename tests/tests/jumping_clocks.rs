@@ -11,8 +11,8 @@ struct Node {
     number: usize,
 }
 
-const HOUR: Duration = Duration::from_secs(3600);
-const TWO_HOURS: Duration = Duration::from_secs(7200);
+const HOUR: Duration = Duration::from_hours(1);
+const TWO_HOURS: Duration = Duration::from_hours(2);
 const AGES: Duration = Duration::from_secs(1 << 40);
 
 /// Ways of a clock to go wrong.
