@@ -16,6 +16,7 @@ mod encode;
 mod error;
 mod event;
 mod info;
+mod objects;
 mod recorder;
 mod replay;
 mod safepoints;

@@ -198,9 +198,9 @@ impl<R: Read> Replay<R> {
             after(&event, &mut heap);
         }
         let Player { reader, stage } = player;
-        let Stage { next: objects, divergence, mut caveats, misplaced_edges, .. } = stage;
+        let Stage { objects, divergence, mut caveats, misplaced_edges, .. } = stage;
         caveats.sort_unstable();
-        Ok(Replayed { heap, events: reader.events(), objects, caveats, divergence, misplaced_edges })
+        Ok(Replayed { heap, events: reader.events(), objects: objects.count(), caveats, divergence, misplaced_edges })
     }
 
     /// Replays event by event, on a heap of the caller's, which nothing else has used. Unless there are
@@ -271,7 +271,7 @@ impl<R: Read> Player<R> {
 
     /// How many objects were made.
     pub fn objects(&self) -> u64 {
-        self.stage.next
+        self.stage.objects.count()
     }
 }
 

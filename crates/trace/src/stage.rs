@@ -3,8 +3,8 @@
 use crate::caveat::Caveat;
 use crate::encode::{GROUPS, has_roots};
 use crate::event::{Block, EdgeTo, Event};
+use crate::objects::Objects;
 use crate::replay::Divergence;
-use std::collections::HashMap;
 use tumulus_heap::hooks::{self, Edge, Misfit, Operation, Outcome, Roots, Touching, TypeNumber};
 use tumulus_heap::{AnyGc, Heap};
 
@@ -35,9 +35,7 @@ pub(crate) struct Stage {
     /// Of each form: its type and the size of its cell.
     forms: Vec<(TypeNumber, u8)>,
     /// The objects that may be alive.
-    objects: HashMap<u64, AnyGc>,
-    pub(crate) next: u64,
-    tidy_at: usize,
+    pub(crate) objects: Objects,
     roots: [Vec<EdgeTo>; GROUPS.len()],
     /// Objects from this number on were made since the roots were told,
     fresh: u64,
@@ -57,9 +55,7 @@ impl Stage {
             is_exact: is_as_recorded,
             types: Vec::new(),
             forms: Vec::new(),
-            objects: HashMap::new(),
-            next: 0,
-            tidy_at: 1 << 12,
+            objects: Objects::default(),
             roots: Default::default(),
             fresh: 0,
             is_changed: false,
@@ -79,13 +75,13 @@ impl Stage {
             Event::Form { of, granules, .. } => self.forms.push((self.types[*of as usize], *granules)),
             Event::Alloc { form, block } => self.alloc(heap, *form, *block)?,
             Event::Touch { object, what } => {
-                if let Some(&object) = self.objects.get(object) {
+                if let Some(object) = self.objects.get(*object) {
                     Stage::touch(heap, object, what);
                 }
             }
             Event::Edges { object, edges } => {
                 self.is_changed = true;
-                if let Some(&object) = self.objects.get(object) {
+                if let Some(object) = self.objects.get(*object) {
                     let edges = self.found(edges);
                     if !self.is_exact {
                         Stage::touch(heap, object, &Touching::Whole);
@@ -96,7 +92,7 @@ impl Stage {
             }
             Event::Elements { object, first, elements } => {
                 self.is_changed = true;
-                if let Some(&object) = self.objects.get(object) {
+                if let Some(object) = self.objects.get(*object) {
                     if !self.is_exact {
                         Stage::touch(heap, object, &Touching::Elements(*first..*first + elements.len() as u32));
                     }
@@ -140,8 +136,7 @@ impl Stage {
             Misfit::Limit => Stuck::Limit,
             Misfit::Refused => Stuck::At("there is no memory for an object"),
         });
-        self.objects.insert(self.next, made?);
-        self.next += 1;
+        self.objects.push(made?);
         Ok(())
     }
 
@@ -149,14 +144,13 @@ impl Stage {
     /// operation it may still hold, and what was made since.
     fn collect_between(&self, heap: &mut Heap) {
         let mut roots = self.roots();
-        let fresh = (self.fresh..self.next).filter_map(|number| self.objects.get(&number));
-        roots.extend(fresh.map(|&to| Edge { to, untyped: true }));
+        roots.extend(self.objects.since(self.fresh).map(|to| Edge { to, untyped: true }));
         hooks::collect_as_failed(heap, &Roots(&roots));
     }
 
     /// Those of the objects that edges lead to that are still known.
     fn found(&self, edges: &[EdgeTo]) -> Vec<AnyGc> {
-        edges.iter().filter_map(|edge| self.objects.get(&edge.to?).copied()).collect()
+        edges.iter().filter_map(|edge| self.objects.get(edge.to?)).collect()
     }
 
     fn touch(heap: &mut Heap, object: AnyGc, what: &Touching) {
@@ -166,7 +160,7 @@ impl Stage {
     /// The roots that are known.
     pub(crate) fn roots(&self) -> Vec<Edge> {
         let known = |root: &EdgeTo| {
-            let to = *self.objects.get(&root.to?)?;
+            let to = self.objects.get(root.to?)?;
             Some(Edge { to, untyped: root.untyped })
         };
         self.roots.iter().flatten().filter_map(known).collect()
@@ -176,7 +170,7 @@ impl Stage {
         let Some(pending) = self.pending.take() else { return Ok(()) };
         let roots = self.roots();
         if has_roots(pending.operation) {
-            (self.fresh, self.is_changed) = (self.next, false);
+            (self.fresh, self.is_changed) = (self.objects.count(), false);
         }
         if self.is_as_recorded {
             let before = (pending.external, pending.limit, pending.failed);
@@ -185,10 +179,7 @@ impl Stage {
         } else {
             perform_if_due(heap, pending, &Roots(&roots), recorded.external)?;
         }
-        if self.objects.len() >= self.tidy_at {
-            self.objects.retain(|_, object| heap.contains(*object));
-            self.tidy_at = (self.objects.len() * 2).max(1 << 12);
-        }
+        self.objects.tidy(|object| heap.contains(object));
         Ok(())
     }
 
