@@ -22,6 +22,9 @@ use std::time::Duration;
 /// How long the thread waits for more before it goes to sleep, and needs to be woken.
 const LINGER: Duration = Duration::from_millis(1);
 
+/// More bytes than the standard library takes for a thread, but for its stack, which it asks for.
+const NEEDED_BY_THREAD: usize = 4 << 10;
+
 /// Who releases what dead buffers leave.
 ///
 /// # Examples
@@ -253,8 +256,7 @@ fn wake() -> bool {
         if !cfg!(tumulus_shuttle) {
             AT_EXIT.call_once(|| raw::at_exit(exit));
         }
-        let builder = thread::Builder::new().name("tumulus-releaser".to_string());
-        state.thread = builder.spawn(run).ok();
+        state.thread = start();
         state.id = state.thread.as_ref().map(|thread| thread.thread().id());
     }
     if state.thread.is_none() {
@@ -264,6 +266,13 @@ fn wake() -> bool {
     }
     WORK.notify_one();
     true
+}
+
+/// The thread, if there is one to be had.
+fn start() -> Option<JoinHandle<()>> {
+    // The standard library takes what a thread needs without asking, and the process would abort if the system refused it.
+    Vec::<u8>::new().try_reserve_exact(NEEDED_BY_THREAD).ok()?;
+    thread::Builder::new().name("tumulus-releaser".to_string()).spawn(run).ok()
 }
 
 extern "C" fn exit() {

@@ -191,10 +191,18 @@ impl Heap {
         if !self.store.asks_where() {
             alloc_failed(error);
         }
+        self.saying_where(again).unwrap_or_else(|error| alloc_failed(&error))
+    }
+
+    /// Tries an allocation again that was refused only because somebody who observes wants to know where it is.
+    #[cold]
+    #[inline(never)]
+    #[track_caller]
+    pub(crate) fn saying_where<R>(&mut self, again: impl FnOnce(&mut Heap) -> R) -> R {
         self.store.say_here(Some(Location::caller()));
         let made = again(self);
         self.store.forget_here();
-        made.unwrap_or_else(|error| alloc_failed(&error))
+        made
     }
 
     /// The error for an allocation that the list of temporaries has no room for.
@@ -230,6 +238,7 @@ impl Heap {
     /// }
     /// # Ok::<(), tumulus_heap::AllocError<[u64; 16]>>(())
     /// ```
+    #[track_caller]
     pub fn alloc_or_collect<T: Trace + 'static, R: Trace + ?Sized>(
         &mut self,
         roots: &R,

@@ -1,5 +1,6 @@
 //! How much a collector may do at once.
 
+use std::ops::Range;
 use std::str::FromStr;
 use std::time::{Duration, Instant};
 
@@ -141,7 +142,9 @@ pub enum Progress {
 #[derive(Debug)]
 pub(crate) struct Meter {
     left: u64,
-    deadline: Option<Instant>,
+    /// When it began and when it is to end.
+    time: Option<Range<Instant>>,
+    now: fn() -> Instant,
     spent: u64,
 }
 
@@ -149,22 +152,26 @@ pub(crate) struct Meter {
 pub(crate) const BETWEEN_LOOKS: u64 = 500;
 
 impl Meter {
-    pub(crate) fn start(budget: Budget) -> Meter {
-        let (left, deadline) = match budget.0 {
+    pub(crate) fn start(budget: Budget, now: fn() -> Instant) -> Meter {
+        let (left, time) = match budget.0 {
             Bound::Work(units) => (units, None),
             // A time beyond what the clock can tell is no limit.
-            Bound::Time(time) => (u64::MAX, Instant::now().checked_add(time)),
+            Bound::Time(time) => {
+                let begin = now();
+                (u64::MAX, begin.checked_add(time).map(|end| begin..end))
+            }
             Bound::None => (u64::MAX, None),
         };
-        Meter { left, deadline, spent: 0 }
+        Meter { left, time, now, spent: 0 }
     }
 
     /// How much may be done next; nothing when the budget is used up, but always something the first time.
     pub(crate) fn grant(&self) -> u64 {
-        match self.deadline {
+        match &self.time {
             None => self.left,
             Some(_) if self.spent == 0 => BETWEEN_LOOKS,
-            Some(deadline) if Instant::now() < deadline => BETWEEN_LOOKS,
+            // A clock that was set back could not say when it is over.
+            Some(time) if time.contains(&(self.now)()) => BETWEEN_LOOKS,
             Some(_) => 0,
         }
     }
@@ -195,14 +202,14 @@ mod tests {
 
     #[test]
     fn a_meter_grants_what_is_left() {
-        let mut meter = Meter::start(Budget::work(10));
+        let mut meter = Meter::start(Budget::work(10), Instant::now);
         assert_eq!(meter.grant(), 10);
         meter.spend(7);
         assert_eq!(meter.grant(), 3);
         meter.spend(3);
         assert_eq!((meter.grant(), meter.spent()), (0, 10));
 
-        let mut late = Meter::start(Budget::time(Duration::ZERO));
+        let mut late = Meter::start(Budget::time(Duration::ZERO), Instant::now);
         assert!(late.grant() > 0);
         late.spend(1);
         std::thread::sleep(Duration::from_millis(1));

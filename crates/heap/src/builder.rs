@@ -8,7 +8,9 @@ use crate::heap::Heap;
 use crate::options::Options;
 use crate::raw::{RootTable, Store};
 use crate::schedule::Schedule;
+use crate::stats::Clock;
 use crate::zeal::Zeal;
+use std::time::Instant;
 
 /// Options for a new heap; made by [`Heap::builder`].
 ///
@@ -22,6 +24,7 @@ use crate::zeal::Zeal;
 /// | [`page_retention`](HeapBuilder::page_retention) | what was in use lately | `page-retention=0` |
 /// | [`collector`](HeapBuilder::collector) | [`Collector::MarkSweep`] | |
 /// | [`zeal`](HeapBuilder::zeal) | what `TUMULUS_ZEAL` says | |
+/// | [`clock`](HeapBuilder::clock) | [`Instant::now`] | |
 ///
 /// The environment variable `TUMULUS_OPTIONS` holds a list of words, separated by commas. It sets options that the program
 /// leaves open, to try other ones out without compiling it again.
@@ -44,6 +47,7 @@ pub struct HeapBuilder {
     options: Options,
     collector: Collector,
     zeal: Option<Zeal>,
+    clock: Option<fn() -> Instant>,
 }
 
 impl HeapBuilder {
@@ -189,6 +193,37 @@ impl HeapBuilder {
         self
     }
 
+    /// What tells the time to budgets and statistics: for a program whose time is simulated, and to test what becomes of a
+    /// clock that jumps.
+    ///
+    /// It need not be even or monotonic. A slice whose time is up, or whose clock has been set back, ends after the work that
+    /// it is about to do, and what is measured is at least zero.
+    ///
+    /// ```
+    /// # use tumulus_heap::{Budget, Heap, Kind};
+    /// use std::cell::Cell;
+    /// use std::time::{Duration, Instant};
+    ///
+    /// thread_local! {
+    ///     static START: Instant = Instant::now();
+    ///     static TICKS: Cell<u32> = const { Cell::new(0) };
+    /// }
+    /// // A microsecond passes each time that it is asked for.
+    /// fn simulated() -> Instant {
+    ///     TICKS.set(TICKS.get() + 1);
+    ///     START.with(|start| *start) + Duration::from_micros(TICKS.get().into())
+    /// }
+    ///
+    /// let mut heap = Heap::builder().clock(simulated).build();
+    /// heap.collect(&());
+    /// assert_eq!(heap.collection_statistics().pauses(Kind::Full).longest().as_micros(), 1);
+    /// ```
+    #[must_use]
+    pub fn clock(mut self, now: fn() -> Instant) -> HeapBuilder {
+        self.clock = Some(now);
+        self
+    }
+
     /// Makes the heap.
     ///
     /// # Panics
@@ -243,7 +278,7 @@ impl HeapBuilder {
             kept: crate::weak::Kept::default(),
             roots: RootTable::new().ok_or(HeapError::Memory)?,
             schedule,
-            accounts: Accounts::new(zeal),
+            accounts: Accounts::new(zeal, Clock::new(self.clock.unwrap_or(Instant::now))),
             listener: crate::events::Listener::default(),
             ids: crate::snapshot::Ids::default(),
             observers: crate::observe::Observers::default(),

@@ -322,7 +322,7 @@ impl Heap {
         self.external.0.change(change);
         if change > 0 {
             // As if so much had been allocated: what is due comes nearer.
-            self.pressure.due = self.pressure.due.saturating_sub(change.cast_unsigned() as u64);
+            self.pressure.due.come_nearer(change.cast_unsigned() as u64);
         }
     }
 
@@ -354,7 +354,7 @@ impl Heap {
             self.find_room_outside(bytes)?;
         }
         self.external.0.add(bytes);
-        self.pressure.due = self.pressure.due.saturating_sub(bytes as u64);
+        self.pressure.due.come_nearer(bytes as u64);
         Ok(())
     }
 

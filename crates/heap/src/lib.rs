@@ -116,6 +116,22 @@ pub mod hooks {
         observe::new_type(heap, name, kind)
     }
 
+    /// Collects the whole heap, as an allocation has failed.
+    pub fn collect_as_failed<R: Trace + ?Sized>(heap: &mut Heap, roots: &R) {
+        observe::collect_as_failed(heap, roots);
+    }
+
+    /// As [`put`], beyond the limit if need be.
+    pub fn put_in_any_case(
+        heap: &mut Heap,
+        of: TypeNumber,
+        granules: u8,
+        block: Option<usize>,
+        long: Option<(u32, u32)>,
+    ) -> Result<AnyGc, Misfit> {
+        observe::put_in_any_case(heap, of, granules, block, long)
+    }
+
     /// Makes an object like a recorded one, without edges.
     pub fn put(
         heap: &mut Heap,

@@ -1,6 +1,7 @@
 //! Limits: what happens when a heap may not, or cannot, grow.
 
 use crate::alloc::alloc_failed;
+use crate::collect::Due;
 use crate::error::{AllocError, AllocErrorKind, NoValue};
 use crate::heap::Heap;
 use crate::observe::Operation;
@@ -105,8 +106,8 @@ impl Heap {
 /// What an allocation that finds no cell at hand turns to.
 #[derive(Default)]
 pub(crate) struct Pressure {
-    /// A collection is due when the store's `taken_bytes` reach this.
-    pub(crate) due: u64,
+    /// What safepoints compare with.
+    pub(crate) due: Due,
     /// An allocation has failed, or nearly so, since the last collection.
     pub(crate) failed: bool,
     near_limit: Option<NearLimitCallback>,
@@ -152,7 +153,7 @@ impl Pressure {
     ) -> Result<(), AllocError> {
         if matches!(kind, AllocErrorKind::Limit | AllocErrorKind::System | AllocErrorKind::AddressSpace) {
             // What failed once will fail again soon: collect at the next safepoint.
-            self.due = self.due.min(store.taken_bytes());
+            self.due.hasten(store.taken_bytes());
             self.failed = true;
         }
         let (used, limit) = (store.limited_bytes(), store.limit);

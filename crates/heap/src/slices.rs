@@ -151,9 +151,9 @@ impl Heap {
     #[track_caller]
     pub fn alloc_slice<T: Trace + Clone + 'static>(&mut self, elements: &[T]) -> Gc<[T]> {
         let mut make = |at: usize| elements[at].clone();
-        match self.slice_of::<true, T>(elements.len(), &mut make) {
+        match self.slice_of(elements.len(), &mut make) {
             Ok(gc) => gc,
-            Err(error) => self.try_again(&error, |heap| heap.slice_of::<true, T>(elements.len(), &mut make)),
+            Err(error) => self.try_again(&error, |heap| heap.slice_of(elements.len(), &mut make)),
         }
     }
 
@@ -171,6 +171,7 @@ impl Heap {
     /// assert!(heap.try_alloc_slice(&[0_u8; 1 << 20]).is_err());
     /// ```
     #[inline]
+    #[track_caller]
     pub fn try_alloc_slice<T: Trace + Clone + 'static>(&mut self, elements: &[T]) -> Result<Gc<[T]>, AllocError> {
         self.try_alloc_slice_with(elements.len(), |at| elements[at].clone())
     }
@@ -191,9 +192,9 @@ impl Heap {
     #[inline]
     #[track_caller]
     pub fn alloc_slice_with<T: Trace + 'static>(&mut self, len: usize, mut make: impl FnMut(usize) -> T) -> Gc<[T]> {
-        match self.slice_of::<true, T>(len, &mut make) {
+        match self.slice_of(len, &mut make) {
             Ok(gc) => gc,
-            Err(error) => self.try_again(&error, |heap| heap.slice_of::<true, T>(len, &mut make)),
+            Err(error) => self.try_again(&error, |heap| heap.slice_of(len, &mut make)),
         }
     }
 
@@ -212,22 +213,26 @@ impl Heap {
     /// assert_eq!(error.kind, AllocErrorKind::TooLarge);
     /// ```
     #[inline]
+    #[track_caller]
     pub fn try_alloc_slice_with<T: Trace + 'static>(
         &mut self,
         len: usize,
         mut make: impl FnMut(usize) -> T,
     ) -> Result<Gc<[T]>, AllocError> {
-        self.slice_of::<false, T>(len, &mut make)
+        match self.slice_of(len, &mut make) {
+            Err(_) if self.store.asks_where() => self.saying_where(|heap| heap.slice_of(len, &mut make)),
+            made => made,
+        }
     }
 
-    /// A slice whose elements do not fail. With `ASKS`, it is refused when somebody who observes wants to know where it is.
+    /// A slice whose elements do not fail. It is refused when somebody who observes wants to know where it is.
     #[inline]
-    fn slice_of<const ASKS: bool, T: Trace + 'static>(
+    fn slice_of<T: Trace + 'static>(
         &mut self,
         len: usize,
         make: &mut impl FnMut(usize) -> T,
     ) -> Result<Gc<[T]>, AllocError> {
-        match self.build_slice::<ASKS, T, _>(len, |at| Ok::<T, Infallible>(make(at))) {
+        match self.build_slice::<true, T, _>(len, |at| Ok::<T, Infallible>(make(at))) {
             Ok(gc) => Ok(gc),
             Err(BuildError::Alloc(error)) => Err(error),
             Err(BuildError::Element(never)) => match never {},
@@ -315,6 +320,7 @@ impl Heap {
     /// let items = heap.try_alloc_slice_from_iter(0..3).unwrap_err().into_value();
     /// assert_eq!(items, 0..3);
     /// ```
+    #[track_caller]
     pub fn try_alloc_slice_from_iter<I>(&mut self, items: I) -> Result<Gc<[I::Item]>, AllocError<I::IntoIter>>
     where
         I: IntoIterator<IntoIter: ExactSizeIterator, Item: Trace + 'static>,
@@ -359,9 +365,9 @@ impl Heap {
     #[inline]
     #[track_caller]
     pub fn alloc_str(&mut self, text: &str) -> Gc<str> {
-        match self.str_of::<true>(text) {
+        match self.str_of(text) {
             Ok(gc) => gc,
-            Err(error) => self.try_again(&error, |heap| heap.str_of::<true>(text)),
+            Err(error) => self.try_again(&error, |heap| heap.str_of(text)),
         }
     }
 
@@ -377,13 +383,18 @@ impl Heap {
     /// # let mut heap = tumulus_heap::Heap::builder().limit(0).build();
     /// assert!(heap.try_alloc_str("tumulus").is_err());
     /// ```
+    #[track_caller]
     pub fn try_alloc_str(&mut self, text: &str) -> Result<Gc<str>, AllocError> {
-        self.str_of::<false>(text)
+        match self.str_of(text) {
+            Err(_) if self.store.asks_where() => self.saying_where(|heap| heap.str_of(text)),
+            made => made,
+        }
     }
 
-    fn str_of<const ASKS: bool>(&mut self, text: &str) -> Result<Gc<str>, AllocError> {
+    /// It is refused when somebody who observes wants to know where it is.
+    fn str_of(&mut self, text: &str) -> Result<Gc<str>, AllocError> {
         let requested = || requested_bytes(Layout::for_value(text));
-        match self.put_with::<ASKS, _, _>(type_name::<str>(), requested, |store| store.put_str(text))? {
+        match self.put_with::<true, _, _>(type_name::<str>(), requested, |store| store.put_str(text))? {
             Ok(gc) => Ok(gc),
             Err(never) => match never {},
         }

@@ -7,12 +7,13 @@ use crate::show::{bytes, count, percent, time};
 
 type Rule = fn(&Outcome) -> Option<Finding>;
 
-const RULES: [Rule; 10] = [
+const RULES: [Rule; 11] = [
     how_it_ended,
     what_never_stops_growing,
     what_external_memory_forces,
     what_the_limit_forces,
     what_the_collector_takes,
+    which_frames_were_late,
     what_the_longest_pause_was,
     whether_slices_hurry,
     whether_minor_collections_pay,
@@ -70,21 +71,21 @@ fn what_never_stops_growing(outcome: &Outcome) -> Option<Finding> {
     const LITTLE: u64 = 64 << 10;
     /// The part of the growth of the first half that the second half has at least.
     const STEADY: f64 = 0.75;
-    let all: Vec<(u64, u64)> = full(outcome)
-        .map(|collection| (collection.at + collection.lasted, collection.used_after + collection.external_after))
-        .collect();
+    let collections: Vec<&Collection> = full(outcome).collect();
     // The beginning of a program is not typical of it.
-    let live = &all[all.len() / 4..];
+    let collections = &collections[collections.len() / 4..];
+    // By what was allocated: the clock of a machine that has other things to do says nothing about the program.
+    let point = |of: &&Collection| (of.allocated, of.used_after + of.external_after);
+    let live: Vec<(u64, u64)> = collections.iter().map(point).collect();
     let (&(begin, first), &(end, last)) = (live.first()?, live.last()?);
     let is_growing = live.windows(2).all(|pair| pair[1].1 + pair[1].1 / 50 >= pair[0].1);
     if live.len() < FEWEST || !is_growing || last < first + first / 2 || last - first < LITTLE {
         return None;
     }
-    let middle = value_at(live, u64::midpoint(begin, end)).clamp(first as f64, last as f64);
+    let middle = value_at(&live, u64::midpoint(begin, end)).clamp(first as f64, last as f64);
     if last as f64 - middle < STEADY * (middle - first as f64) {
         return None;
     }
-    let per_second = ((last - first) as f64 / (end - begin).max(1) as f64 * 1e9) as u64;
     let most = outcome.census.types.first().map_or(String::new(), |row| {
         format!(" Most of it are {} objects of type {}.", count(row.objects), short(&row.name))
     });
@@ -92,12 +93,12 @@ fn what_never_stops_growing(outcome: &Outcome) -> Option<Finding> {
         Weight::Problem,
         "growing",
         format!(
-            "What survives full collections never stops growing: from {} to {} over {} of them, {} a second. If that is not \
-             what the program should keep, it leaks; compare two snapshots.{most}",
+            "What survives full collections never stops growing: from {} to {} over {} of them, while {} were \
+             allocated. If that is not what the program should keep, it leaks; compare two snapshots.{most}",
             bytes(first),
             bytes(last),
             live.len(),
-            bytes(per_second),
+            bytes(end - begin),
         ),
     )
 }
@@ -179,6 +180,36 @@ fn what_the_collector_takes(outcome: &Outcome) -> Option<Finding> {
                 (_, Reason::Limit | Reason::Failure) => "--limit",
                 _ => "--growth or --min-heap",
             },
+        ),
+    )
+}
+
+fn which_frames_were_late(outcome: &Outcome) -> Option<Finding> {
+    let frames = outcome.frames.filter(|frames| frames.late > 0)?;
+    let longest = outcome.pauses.all.longest;
+    let why = if longest > frames.within / 4 {
+        format!(
+            "The longest pause took {}; a smaller --pause-budget, or more of the idle time, makes them shorter.",
+            time(longest)
+        )
+    } else {
+        let part = percent(share(outcome.time.collector, outcome.time.wall));
+        format!(
+            "The longest pause took {}, and the collector {part} of the time: look at the program itself.",
+            time(longest)
+        )
+    };
+    let weight = if share(frames.late, frames.count) > 0.01 { Weight::Advice } else { Weight::Note };
+    found(
+        weight,
+        "frames",
+        format!(
+            "{} of {} frames ({}) took longer than {}; the longest took {}. {why}",
+            count(frames.late),
+            count(frames.count),
+            percent(share(frames.late, frames.count)),
+            time(frames.within),
+            time(frames.longest),
         ),
     )
 }

@@ -21,7 +21,7 @@ pub mod workloads;
 pub use fastrand::Rng as Random;
 pub use options::HeapOptions;
 pub use outcome::Outcome;
-pub use run::{Progress, Setup, Watch, run};
+pub use run::{Progress, Setup, USUAL_SAMPLES, Watch, run};
 pub use session::{Session, Stop};
 pub use settings::Settings;
 pub use subject::{Subject, SubjectError};

@@ -23,8 +23,8 @@ use tumulus_heap::{Budget, Collector, Heap, HeapBuilder, Zeal};
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 #[command(next_help_heading = "Heap")]
 pub struct HeapOptions {
-    /// The most that the heap may commit, its objects' external bytes included: 1000, 64k, 16m, 2g [default: none]
-    #[arg(long, value_name = "BYTES")]
+    /// The most that the heap may commit, its objects' external bytes included: 1000, 64k, 16m, 2g, or none [default: none]
+    #[arg(long, value_name = "BYTES", value_parser = limit)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limit: Option<Bytes>,
     /// How many times what survived it may grow to before the next full collection is complete; above 1 [default: 2]
@@ -128,7 +128,7 @@ impl HeapOptions {
             value.map(|value| (name, value.to_string()))
         }
         [
-            pair("limit", self.limit.as_ref()),
+            self.limit.map(|bytes| ("limit", if bytes == Bytes::MAX { "none".into() } else { bytes.to_string() })),
             pair("growth", self.growth.as_ref()),
             pair("min-heap", self.min_heap.as_ref()),
             pair("nursery", self.nursery.as_ref()),
@@ -161,7 +161,7 @@ impl HeapOptions {
             Ok(())
         }
         Some(match name {
-            "limit" => read(&mut self.limit, value),
+            "limit" => limit(value).map(|bytes| self.limit = Some(bytes)),
             "growth" => read(&mut self.growth, value),
             "min-heap" => read(&mut self.min_heap, value),
             "nursery" => read(&mut self.nursery, value),
@@ -186,9 +186,17 @@ impl HeapOptions {
 #[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Bytes(pub u64);
 
+/// Reads a limit, of which there can be none.
+fn limit(text: &str) -> Result<Bytes, String> {
+    if text == "none" { Ok(Bytes::MAX) } else { text.parse() }
+}
+
 const UNITS: [(char, u32); 4] = [('t', 40), ('g', 30), ('m', 20), ('k', 10)];
 
 impl Bytes {
+    /// More than there can be. As a limit: none, where that has to be said.
+    pub const MAX: Bytes = Bytes(u64::MAX);
+
     fn to_usize(self) -> usize {
         usize::try_from(self.0).unwrap_or(usize::MAX)
     }

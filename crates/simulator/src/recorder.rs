@@ -32,6 +32,8 @@ pub(crate) struct Recorder {
     pub(crate) cpu: Option<Duration>,
     pub(crate) collections: Vec<Collection>,
     pub(crate) left_out: u64,
+    /// Bytes that all collections have freed.
+    freed: u64,
     under_way: Option<Begun>,
     pub(crate) hurried: u64,
     pub(crate) abandoned: u64,
@@ -80,6 +82,7 @@ impl Recorder {
             cpu: Some(Duration::ZERO),
             collections: Vec::new(),
             left_out: 0,
+            freed: 0,
             under_way: None,
             hurried: 0,
             abandoned: 0,
@@ -143,16 +146,7 @@ impl Recorder {
                 self.note_size(used as u64, committed as u64, external);
                 self.under_way = Some(Begun { at: self.elapsed(), external, hurried: false });
             }
-            Event::Ended { number, kind, used_after, committed, .. } => {
-                let external_after = self.external.get() as u64;
-                self.note_size(used_after as u64, committed as u64, external_after);
-                if kind == tumulus_heap::Kind::Full {
-                    self.live = used_after as u64;
-                    self.peaks.live = self.peaks.live.max(self.live);
-                    self.full_ended = Some(number);
-                }
-                self.note_collection(event, external_after);
-            }
+            Event::Ended { .. } => self.note_collection(event),
             Event::Hurried { .. } => {
                 self.hurried += 1;
                 if let Some(begun) = &mut self.under_way {
@@ -175,7 +169,7 @@ impl Recorder {
         peaks.total = peaks.total.max(committed + external);
     }
 
-    fn note_collection(&mut self, event: &Event, external_after: u64) {
+    fn note_collection(&mut self, event: &Event) {
         let Event::Ended {
             number,
             kind,
@@ -194,6 +188,14 @@ impl Recorder {
         else {
             return;
         };
+        let external_after = self.external.get() as u64;
+        self.note_size(used_after as u64, committed as u64, external_after);
+        if kind == tumulus_heap::Kind::Full {
+            self.live = used_after as u64;
+            self.peaks.live = self.peaks.live.max(self.live);
+            self.full_ended = Some(number);
+        }
+        self.freed += freed_bytes;
         let lasted = timing.lasted.as_nanos() as u64;
         let now = self.elapsed();
         let begun = self.under_way.take();
@@ -219,6 +221,7 @@ impl Recorder {
             external_after,
             freed_objects,
             freed_bytes,
+            allocated: used_after as u64 + self.freed,
             hurried: begun.hurried,
         });
     }

@@ -2,12 +2,15 @@
 
 use crate::options::{Bytes, HeapOptions};
 use crate::session::{Session, Stop};
-use crate::workloads::Workload;
+use crate::subject::{Subject, SubjectError};
+use crate::workloads::{Values, Workload};
 use std::cell::RefCell;
-use std::io::Read;
+use std::fs::File;
+use std::io::{BufReader, Read};
+use std::path::Path;
 use std::rc::Rc;
 use tumulus_heap::Collector;
-use tumulus_trace::{Caveat, Divergence, Event, Replay, Settings, TraceError};
+use tumulus_trace::{Caveat, Divergence, Event, Flaw, Replay, Settings, TraceError, info};
 
 /// What a replay has to tell beside the figures of its run.
 #[derive(Clone, Debug, Default)]
@@ -19,20 +22,53 @@ pub(crate) struct Told {
 }
 
 /// A trace that is to be replayed, once.
-pub(crate) struct Replayed<R: Read> {
+struct Replayed<R: Read> {
     replay: Option<Replay<R>>,
     told: Rc<RefCell<Told>>,
 }
 
-impl<R: Read> Replayed<R> {
-    pub(crate) fn new(replay: Replay<R>) -> Replayed<R> {
-        Replayed { replay: Some(replay), told: Rc::default() }
+/// Opens a trace, to be replayed on a heap with these options, and as it was recorded where none is set. The second result is
+/// where it tells what there is to tell, when it has run.
+pub(crate) fn open(path: &Path, heap: &HeapOptions) -> Result<(Subject, Rc<RefCell<Told>>), SubjectError> {
+    let shown = || path.display().to_string();
+    let broken = |reason: String| SubjectError::Trace { path: shown(), reason };
+    let file = File::open(path).map_err(|error| broken(error.to_string()))?;
+    let mut replay = Replay::new(BufReader::new(file)).map_err(|error| broken(error.to_string()))?;
+    let options = options_of(replay.settings());
+    if *heap != HeapOptions::default() {
+        if replay.settings().quiet_every.is_none() {
+            return Err(SubjectError::NoSafepoints { path: shown() });
+        }
+        replay = replay.with_options(heap.clone().or(options.clone()).builder());
     }
+    let told: Rc<RefCell<Told>> = Rc::default();
+    let workload = Box::new(Replayed { replay: Some(replay), told: Rc::clone(&told) });
+    let name = path.file_name().map_or_else(|| "trace".into(), |name| name.to_string_lossy().into_owned());
+    let summary = "a recorded program, replayed".into();
+    Ok((Subject { name, summary, parameters: Values::default(), workload, options }, told))
+}
 
-    /// Where it tells what there is to tell, when it has run.
-    pub(crate) fn told(&self) -> Rc<RefCell<Told>> {
-        Rc::clone(&self.told)
+/// What a reader of figures of replays should know. It reads the whole trace, so that one that is broken is found before
+/// anything is run.
+pub(crate) fn notes(path: &Path) -> Result<Vec<String>, SubjectError> {
+    let broken = |reason: String| SubjectError::Trace { path: path.display().to_string(), reason };
+    let file = File::open(path).map_err(|error| broken(error.to_string()))?;
+    let info = info(BufReader::new(file)).map_err(|error| broken(error.to_string()))?;
+    let mut notes = vec![
+        "A trace is replayed without its program: the time beside the collector's is that of reading it and making objects."
+            .to_string(),
+    ];
+    if info.peak_external > 0 {
+        notes.push(
+            "Bytes outside of the heap are as many at each moment as they were in the recorded program, whatever has become of \
+             their objects since."
+                .into(),
+        );
     }
+    // Heaps that are compared are others in any case.
+    let matters = |caveat: &&Caveat| !matches!(caveat, Caveat::OtherHeaps | Caveat::TimeBudget);
+    notes.extend(info.caveats.iter().filter(matters).map(|caveat| format!("Not as it was: {caveat}.")));
+    Ok(notes)
 }
 
 impl<R: Read> Workload for Replayed<R> {
@@ -41,7 +77,10 @@ impl<R: Read> Workload for Replayed<R> {
             return Err(Stop::Failed("a trace is read once".into()));
         };
         let mut player = replay.player();
-        let failed = |error: TraceError| Stop::Failed(error.to_string());
+        let failed = |error: TraceError| match error.flaw {
+            Flaw::Limit { .. } => Stop::OutOfMemory(error.to_string()),
+            _ => Stop::Failed(error.to_string()),
+        };
         while let Some(event) = player.step(session.heap()).map_err(failed)? {
             match event {
                 // A phase is named for as long as the program runs.
@@ -59,7 +98,7 @@ impl<R: Read> Workload for Replayed<R> {
 }
 
 /// The options that a trace was recorded with.
-pub(crate) fn options_of(settings: &Settings) -> HeapOptions {
+fn options_of(settings: &Settings) -> HeapOptions {
     let bytes = |bytes: usize| Some(Bytes(bytes as u64));
     let zeal = settings.zeal;
     let numbers = [("every", zeal.collect_every), ("slice", zeal.slice)];

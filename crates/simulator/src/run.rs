@@ -3,23 +3,29 @@
 use crate::findings;
 use crate::mmu::least_utilisation;
 use crate::options::HeapOptions;
-use crate::outcome::{self, Distribution, End, Machine, Memory, Outcome, Pauses, Time, Totals, Utilisation};
+use crate::outcome::{
+    self, Allocation, Allocations, Distribution, End, Machine, Memory, Outcome, Pauses, Time, Totals, Utilisation,
+};
 use crate::session::{Session, Stop};
 use crate::workloads::{Values, Workload};
 use cpu_time::ProcessTime;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io::Write;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tumulus_heap::{Heap, HeapError, Kind, LogFormat};
+use tumulus_trace::Safepoints;
 
 /// The windows whose utilisation is told, in microseconds.
 const WINDOWS_US: [u64; 15] = [
     100, 200, 500, 1_000, 2_000, 5_000, 10_000, 16_667, 20_000, 50_000, 100_000, 200_000, 500_000, 1_000_000, 2_000_000,
 ];
+/// How many bytes there are to a sample of allocations as a rule: as few samples as V8 takes.
+pub const USUAL_SAMPLES: NonZeroUsize = NonZeroUsize::new(512 << 10).expect("it is not 0");
 /// Environment variables that a heap reads.
 const VARIABLES: [&str; 2] = ["TUMULUS_OPTIONS", "TUMULUS_ZEAL"];
 
@@ -66,6 +72,11 @@ pub struct Setup {
     pub snapshots: Vec<PathBuf>,
     /// Where a trace of the run goes, to be replayed.
     pub record: Option<Box<dyn Write>>,
+    /// Which safepoints it has.
+    pub safepoints: Safepoints,
+    /// Samples where objects are allocated, one for so many bytes on average. It takes some time: nothing where there are none,
+    /// and little with [`USUAL_SAMPLES`].
+    pub sample: Option<NonZeroUsize>,
     /// Set it to stop the run.
     pub interrupt: Arc<AtomicBool>,
     /// How long it may take.
@@ -97,7 +108,11 @@ impl fmt::Debug for Setup {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn run(workload: &mut (impl Workload + ?Sized), mut setup: Setup) -> Result<Outcome, HeapError> {
-    let heap = setup.options.builder().try_build()?;
+    let mut heap = setup.options.builder().try_build()?;
+    let sample = setup.sample;
+    if let Some(mean) = sample {
+        heap.sample_allocations(mean.get());
+    }
     let about = About::take(&mut setup);
     let limit = Some(heap.limit()).filter(|&limit| limit != usize::MAX).map(|limit| limit as u64);
     let mut session = Session::new(heap, setup);
@@ -105,9 +120,10 @@ pub fn run(workload: &mut (impl Workload + ?Sized), mut setup: Setup) -> Result<
     let cpu = ProcessTime::now();
     let result = workload.run(&mut session);
     let cpu = cpu.elapsed();
-    let (operations, planned) = (session.operations(), session.planned());
+    let (operations, planned, frames) = (session.operations(), session.planned(), session.frames());
     let wall = session.recorder.borrow().elapsed();
-    let (heap, recorder, missed, record_error) = session.end();
+    let (mut heap, recorder, missed, record_error) = session.end();
+    let allocations = sample.map(|_| allocations_of(&mut heap));
     let mut recorder = recorder.borrow_mut();
     recorder.sample(&heap, Instant::now());
     recorder.take_census(&heap, Instant::now(), "at the end, garbage included");
@@ -166,6 +182,7 @@ pub fn run(workload: &mut (impl Workload + ?Sized), mut setup: Setup) -> Result<
         },
         utilisation: utilisation(&recorder.pauses, wall),
         pauses: Pauses { over_time: recorder.over_time(wall), ..pauses },
+        frames,
         curve: std::mem::take(&mut recorder.samples),
         phases: std::mem::take(&mut recorder.phases),
         collections: std::mem::take(&mut recorder.collections),
@@ -174,6 +191,7 @@ pub fn run(workload: &mut (impl Workload + ?Sized), mut setup: Setup) -> Result<
         hurried: recorder.hurried,
         abandoned: recorder.abandoned,
         census: std::mem::take(&mut recorder.census),
+        allocations,
         places: std::mem::take(&mut recorder.places),
         findings: Vec::new(),
     };
@@ -218,6 +236,20 @@ pub(crate) fn machine() -> Machine {
         arch: std::env::consts::ARCH.into(),
         cores: std::thread::available_parallelism().map_or(1, usize::from),
     }
+}
+
+fn allocations_of(heap: &mut Heap) -> Allocations {
+    let profile = heap.stop_observing_allocations();
+    let row = |row: &tumulus_heap::ProfileRow| Allocation {
+        place: row.place.to_string(),
+        name: row.type_name.into(),
+        samples: row.seen,
+        objects: row.objects,
+        bytes: row.bytes,
+        live_objects: row.live_objects,
+        live_bytes: row.live_bytes,
+    };
+    Allocations { mean_bytes: profile.mean_bytes() as u64, rows: profile.rows().iter().map(row).collect() }
 }
 
 fn pauses_of(heap: &Heap) -> Pauses {

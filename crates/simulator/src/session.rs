@@ -1,6 +1,8 @@
 //! What a workload works with: the heap, random numbers, and somebody to tell how far it is.
 
 use crate::Random;
+use crate::options::HeapOptions;
+use crate::outcome::Frames;
 use crate::recorder::Recorder;
 use crate::run::{Progress, Setup, Watch};
 use std::cell::RefCell;
@@ -11,7 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use thiserror::Error;
-use tumulus_heap::{AllocError, Heap, Trace};
+use tumulus_heap::{AllocError, Heap, HeapBuilder, Trace};
 
 /// How often a session looks around, about.
 const BETWEEN_LOOKS: Duration = Duration::from_micros(200);
@@ -39,6 +41,8 @@ pub struct Session {
     watch: Option<Watch>,
     trace: Option<tumulus_trace::Recorder<Box<dyn Write>>>,
     trace_error: Option<String>,
+    options: HeapOptions,
+    frames: Option<Frames>,
 }
 
 /// When a session looks around next.
@@ -58,7 +62,8 @@ impl Session {
             heap.log_to(format, writer);
         }
         let recorder = Recorder::listen(&mut heap);
-        let trace = setup.record.map(|writer| tumulus_trace::Recorder::start(&mut heap, writer)).transpose();
+        let start = |writer| tumulus_trace::Recorder::start_with(&mut heap, writer, setup.safepoints);
+        let trace = setup.record.map(start).transpose();
         let (trace, trace_error) = trace.map_or_else(|error| (None, Some(error.to_string())), |trace| (trace, None));
         let now = Instant::now();
         Session {
@@ -75,6 +80,8 @@ impl Session {
             watch: setup.watch,
             trace,
             trace_error,
+            options: setup.options,
+            frames: None,
             heap,
         }
     }
@@ -89,6 +96,27 @@ impl Session {
     #[inline]
     pub fn heap_ref(&self) -> &Heap {
         &self.heap
+    }
+
+    /// A builder with the run's options, for heaps of a workload's own beside the one that is measured.
+    ///
+    /// ```
+    /// # use tumulus_simulator::{HeapOptions, Session, Setup, Stop, Workload, run};
+    /// # struct Two;
+    /// # impl Workload for Two {
+    /// fn run(&mut self, session: &mut Session) -> Result<u64, Stop> {
+    ///     let builder = session.heap_builder(); // may go to another thread
+    ///     let other = std::thread::spawn(move || builder.build().limit());
+    ///     Ok(other.join().expect("no panic") as u64)
+    /// }
+    /// # }
+    /// # let options = HeapOptions { limit: Some("1m".parse()?), ..HeapOptions::default() };
+    /// let outcome = run(&mut Two, Setup { options, ..Setup::default() })?;
+    /// assert_eq!(outcome.checksum.as_deref(), Some("0000000000100000"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn heap_builder(&self) -> HeapBuilder {
+        self.options.builder()
     }
 
     /// Random numbers: the same for the same seed.
@@ -158,6 +186,39 @@ impl Session {
         if self.snapshots_due.last().is_some_and(|(at, _)| self.operations >= *at) {
             self.looks.left = 1;
         }
+    }
+
+    /// A frame is done that took so long and should have taken no longer than `within`. They are counted, for the outcome.
+    ///
+    /// ```
+    /// use std::time::{Duration, Instant};
+    /// # use tumulus_simulator::{Session, Setup, Stop, Workload, run};
+    /// # struct Loop;
+    /// # impl Workload for Loop {
+    /// fn run(&mut self, session: &mut Session) -> Result<u64, Stop> {
+    ///     for _ in 0..10 {
+    ///         let began = Instant::now();
+    ///         session.safepoint(&())?;
+    ///         session.frame(began.elapsed(), Duration::from_secs(60));
+    ///     }
+    ///     Ok(0)
+    /// }
+    /// # }
+    /// let frames = run(&mut Loop, Setup::default())?.frames.expect("there were some");
+    /// assert_eq!((frames.count, frames.late), (10, 0));
+    /// # Ok::<(), tumulus_heap::HeapError>(())
+    /// ```
+    pub fn frame(&mut self, took: Duration, within: Duration) {
+        let nanoseconds = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+        let frames = self.frames.get_or_insert_default();
+        frames.count += 1;
+        frames.late += u64::from(took > within);
+        frames.longest = frames.longest.max(nanoseconds(took));
+        frames.within = nanoseconds(within);
+    }
+
+    pub(crate) fn frames(&self) -> Option<Frames> {
+        self.frames
     }
 
     /// How many operations are done.

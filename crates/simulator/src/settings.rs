@@ -1,11 +1,13 @@
 //! What is to be run and how, as a file of TOML says it; flags of the command line go before it.
 
 use crate::options::HeapOptions;
+use crate::replayed;
 use crate::run::Setup;
 use crate::subject::{Subject, SubjectError};
-use crate::workloads::Value;
+use crate::workloads::{self, Value};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::time::Duration;
 
 /// A run: what, with which parameters, and on which heap.
@@ -33,7 +35,7 @@ use std::time::Duration;
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct Settings {
-    /// What is run: a workload that is built in, or a file.
+    /// What is run: a workload that is built in, or the file of a trace.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub workload: Option<String>,
     /// What random numbers begin with.
@@ -65,6 +67,12 @@ impl Settings {
         self.workload.as_deref().unwrap_or(Settings::DEFAULT_WORKLOAD)
     }
 
+    /// The file of the trace that is replayed, if it is one: what no workload is called, and a file is.
+    pub fn trace(&self) -> Option<&Path> {
+        let path = Path::new(self.workload());
+        (workloads::find(self.workload()).is_none() && path.is_file()).then_some(path)
+    }
+
     /// What random numbers begin with.
     pub fn seed(&self) -> u64 {
         self.seed.unwrap_or(Settings::DEFAULT_SEED)
@@ -89,8 +97,14 @@ impl Settings {
     ///
     /// # Errors
     ///
-    /// If there is no such workload, or it cannot have these parameters.
+    /// If there is no such workload or trace, or it cannot have these parameters, or cannot be replayed on such a heap.
     pub fn open(&self) -> Result<Subject, SubjectError> {
+        if let Some(path) = self.trace() {
+            return match self.parameters.keys().next() {
+                Some(name) => Err(SubjectError::Fixed { path: self.workload().into(), name: name.clone() }),
+                None => replayed::open(path, &self.heap).map(|(subject, _)| subject),
+            };
+        }
         let texts: Vec<(&str, String)> =
             self.parameters.iter().map(|(name, value)| (name.as_str(), value.to_string())).collect();
         Subject::open(self.workload(), texts.iter().map(|(name, text)| (*name, text.as_str())))
@@ -103,7 +117,7 @@ impl Settings {
             summary: subject.summary.clone(),
             parameters: subject.parameters.clone(),
             command: self.command(),
-            options: self.heap.clone(),
+            options: self.heap.clone().or(subject.options.clone()),
             seed: self.seed(),
             time_limit: self.time_limit.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()),
             ..Setup::default()
@@ -112,9 +126,12 @@ impl Settings {
 
     /// The command that does this.
     pub fn command(&self) -> Vec<String> {
-        let mut words = vec!["tumulus".into(), "run".into(), self.workload().to_string()];
+        let verb = if self.trace().is_some() { "replay" } else { "run" };
+        let mut words = vec!["tumulus".into(), verb.into(), self.workload().to_string()];
         let mut option = |name: &str, value: String| words.extend([format!("--{name}"), value]);
-        option("seed", self.seed().to_string());
+        if self.trace().is_none() {
+            option("seed", self.seed().to_string());
+        }
         for (name, value) in &self.parameters {
             option("set", format!("{name}={value}"));
         }

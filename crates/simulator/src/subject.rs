@@ -1,5 +1,6 @@
-//! What is run: a built-in workload by its name, or something else that is one.
+//! What is run: a built-in workload by its name, a recorded trace, or something else that is one.
 
+use crate::options::HeapOptions;
 use crate::workloads::{self, ParameterError, Values, Workload};
 use std::fmt;
 use thiserror::Error;
@@ -22,6 +23,8 @@ pub struct Subject {
     pub parameters: Values,
     /// The workload.
     pub workload: Box<dyn Workload>,
+    /// Options of the heap that hold where nothing else is said: those that a trace was recorded with.
+    pub options: HeapOptions,
 }
 
 impl Subject {
@@ -36,7 +39,8 @@ impl Subject {
         };
         let parameters = Values::resolve(definition.parameters, set)?;
         let workload = (definition.make)(&parameters)?;
-        Ok(Subject { name: definition.name.into(), summary: definition.summary.into(), parameters, workload })
+        let (name, summary) = (definition.name.into(), definition.summary.into());
+        Ok(Subject { name, summary, parameters, workload, options: HeapOptions::default() })
     }
 }
 
@@ -53,8 +57,8 @@ impl fmt::Debug for Subject {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum SubjectError {
-    /// There is no such workload.
-    #[error("there is no workload {name:?}; there are: {known}")]
+    /// There is no such workload, and no such file.
+    #[error("there is no workload {name:?}, and no trace of that name; there are: {known}")]
     Unknown {
         /// The name.
         name: String,
@@ -64,6 +68,32 @@ pub enum SubjectError {
     /// A parameter cannot be that.
     #[error(transparent)]
     Parameter(#[from] ParameterError),
+    /// It is a file, and no sound trace.
+    #[error("{path}: {reason}")]
+    Trace {
+        /// The file.
+        path: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A trace cannot tell what a heap with other options would do.
+    #[error(
+        "{path}: a heap with other options would collect at other safepoints than the recorded one, and this trace has only \
+         those at which something was due; record it with others: `tumulus record --safepoints 16k`, or \
+         `Recorder::start_with` and `Safepoints::USUAL`"
+    )]
+    NoSafepoints {
+        /// The file.
+        path: String,
+    },
+    /// What a trace does is recorded.
+    #[error("{path}: a trace has no parameters, and there is no {name} to be set")]
+    Fixed {
+        /// The file.
+        path: String,
+        /// What was to be set.
+        name: String,
+    },
 }
 
 impl SubjectError {

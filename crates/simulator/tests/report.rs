@@ -4,7 +4,9 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 use tumulus_simulator::compare::Comparison;
-use tumulus_simulator::outcome::{End, Finding, Outcome, Phase, Place, Stretch, TypeRow, Weight};
+use tumulus_simulator::outcome::{
+    Allocation, Allocations, End, Finding, Outcome, Phase, Place, Stretch, TypeRow, Weight,
+};
 use tumulus_simulator::report;
 use tumulus_simulator::{Setup, Subject, run};
 
@@ -32,10 +34,17 @@ fn hostile() -> Outcome {
     outcome.checksum = Some(HOSTILE.into());
     outcome.phases = (0..5).map(|n| Phase { at: n * 1_000, name: HOSTILE.into(), operations: n }).collect();
     outcome.places = vec![Place { place: HOSTILE.into(), stores: 1, bytes: 2, held_bytes: 3 }];
+    outcome.allocations = Some(allocations(HOSTILE));
     let row = TypeRow { name: HOSTILE.into(), objects: 1, used_bytes: 2, waste_bytes: 3, pages: 4 };
     outcome.census.types = vec![row; 50];
     outcome.findings = vec![Finding { weight: Weight::Problem, about: HOSTILE.into(), words: HOSTILE.into() }];
     outcome
+}
+
+fn allocations(place: &str) -> Allocations {
+    let (place, name) = (place.to_owned(), place.to_owned());
+    let row = Allocation { place, name, samples: 3, objects: 40, bytes: 1 << 20, live_objects: 5, live_bytes: 2000 };
+    Allocations { mean_bytes: 1 << 19, rows: vec![row; 50] }
 }
 
 fn html(outcome: &Outcome) -> String {
@@ -67,14 +76,16 @@ fn expect_harmless(html: &str) {
 fn a_report_has_everything_that_was_asked_for() {
     let mut with_external = outcome();
     with_external.memory.peak_external = 5 << 20;
+    with_external.allocations = Some(allocations("src/main.rs:17:5"));
     let html = html(&with_external);
     expect_harmless(&html);
     let sections =
         ["throughput", "latency", "footprint", "heap", "pauses", "distribution", "utilisation", "types", "places"];
-    for id in sections.iter().chain(&["collections", "findings", "command"]) {
+    for id in sections.iter().chain(&["collections", "allocations", "findings", "command"]) {
         assert!(html.contains(&format!("id=\"{id}\"")), "{id}");
     }
     assert!(html.contains(&format!("<dt>seed</dt><dd>{}</dd>", with_external.seed)));
+    assert!(html.contains("src/main.rs:17:5") && html.contains("150 samples, one for 512.0 KiB"));
     assert!(html.contains("prefers-color-scheme: dark") && html.contains("@media print"));
     for finding in &with_external.findings {
         assert!(html.contains(finding.words.split('\'').next().unwrap_or_default()), "{}", finding.words);

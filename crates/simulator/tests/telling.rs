@@ -1,10 +1,11 @@
 //! What a run tells is what happened.
 
+use std::time::Duration;
 use tumulus_arraybuffer::ArrayBuffer;
 use tumulus_heap::Gc;
 use tumulus_simulator::outcome::{End, Kind, Outcome, Reason, Weight};
 use tumulus_simulator::workloads::Workload;
-use tumulus_simulator::{HeapOptions, Session, Setup, Stop, run};
+use tumulus_simulator::{HeapOptions, Session, Setup, Stop, run, show};
 
 /// A workload that is a function.
 struct Program<F>(F);
@@ -144,6 +145,24 @@ fn a_leak_is_found_and_a_cache_that_is_full_is_not_one() {
         Ok(0)
     });
     assert!(!is_found(&filling, "growing"), "it grows slower and slower: {:?}", filling.findings);
+}
+
+#[test]
+fn frames_that_were_late_are_told() {
+    let frames = |late: u64| {
+        outcome("", |session| {
+            for n in 0..100 {
+                session.frame(Duration::from_millis(if n < late { 25 } else { 5 }), Duration::from_millis(16));
+            }
+            Ok(0)
+        })
+    };
+    let late = frames(3);
+    assert!(is_found(&late, "frames"), "{:?}", late.findings);
+    let words = &late.findings.iter().find(|finding| finding.about == "frames").unwrap().words;
+    assert!(words.starts_with("3 of 100 frames (3 %) took longer than 16.0 ms; the longest took 25.0 ms."), "{words}");
+    assert!(show::table::of(&late).contains("of 100 frames, the longest 25.0 ms"));
+    assert!(!is_found(&frames(0), "frames"));
 }
 
 #[test]

@@ -190,6 +190,23 @@ const WITH_GARBAGE: &[(&str, Pairs<'static>)] = &[
 ];
 
 #[test]
+fn heaps_of_workers_have_the_options_of_the_run() {
+    let parameters: Pairs<'_> = &[("workers", "1"), ("tiles", "16"), ("rounds", "400")];
+    let of = |collector| outcome("workers", parameters, &[("limit", "600k"), ("collector", collector)], 1);
+    assert_eq!(of("mark-sweep").end, End::Completed);
+    // The main thread needs less than that; a worker makes more garbage.
+    let end = of("none").end;
+    assert!(matches!(end, End::OutOfMemory(_)), "{end:?}");
+}
+
+#[test]
+fn frames_are_counted() {
+    let frames = outcome("event-loop", small(workloads::find("event-loop").unwrap()), &[], 1).frames.unwrap();
+    assert_eq!((frames.count, frames.within), (4, 16_666_667));
+    assert!(frames.longest > 0 && (frames.late > 0) == (frames.longest > frames.within), "{frames:?}");
+}
+
+#[test]
 fn where_the_limit_bites_garbage_goes() {
     for (name, parameters) in WITH_GARBAGE {
         let unlimited = outcome(name, parameters, &[("collector", "none")], 1);

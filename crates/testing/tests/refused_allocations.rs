@@ -1,14 +1,14 @@
 //! Each allocation of a fallible function is refused in turn, once and with all that follow: the function gives an error or does
 //! without, the heap is in order, and nothing is leaked. An abort would end this program.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use tumulus_arraybuffer::{
     ArrayBuffer, BackingStore, DataView, DetachKey, ElementKind, Layout, LinearMemory, SharedArrayBuffer,
     SystemAllocator, TypedArray, release,
 };
 use tumulus_heap::{EphemeronMap, Gc, Heap, HeapError, WeakSet, Zeal};
 use tumulus_testing::assert_external_bytes;
-use tumulus_testing::faults::{FailingAllocator, Refuse, for_each_allocation, refuse};
+use tumulus_testing::faults::{FailingAllocator, LaggingReleaser, Refuse, for_each_allocation, refuse};
 
 #[global_allocator]
 static ALLOCATOR: FailingAllocator = FailingAllocator::new();
@@ -17,11 +17,21 @@ fn heap() -> Heap {
     Heap::builder().zeal(Zeal::none()).try_build().expect("a heap")
 }
 
+/// Waits until no other test of this program runs, since what one of them leaves another may find instead of allocating it.
+///
+/// And allocates what a process allocates once and does not ask for: the first slot of the registry's slot map, of which
+/// `refused_everywhere.rs` has the first store of a process, and the releaser's thread.
+fn alone() -> impl Drop {
+    static ALONE: Mutex<()> = Mutex::new(());
+    let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    drop(BackingStore::new(1));
+    drop(LaggingReleaser::new());
+    alone
+}
+
 /// Runs `body` with a new heap for each of its allocations, and prints how many these are.
 #[track_caller]
 fn each(name: &str, mut body: impl FnMut(&mut Heap) -> Result<(), Failed>) {
-    // The first slot of the registry's slot map is not asked for: `refused_everywhere.rs` has the first store of a process.
-    drop(BackingStore::new(0));
     let mut succeeded = 0;
     let count = for_each_allocation(|which| {
         let mut heap = heap();
@@ -47,6 +57,7 @@ fn tried<T, E>(result: Result<T, E>) -> Result<T, Failed> {
 
 #[test]
 fn a_count_is_exact() {
+    let _alone = alone();
     let outcome = refuse(Refuse::Nothing, || (Box::new(1_u8), Vec::<u8>::with_capacity(10)));
     assert_eq!((outcome.allocations, outcome.refused), (2, 0));
     let outcome = refuse(Refuse::From(2), || {
@@ -67,6 +78,7 @@ fn a_count_is_exact() {
 
 #[test]
 fn heaps() {
+    let _alone = alone();
     let make = || Heap::builder().zeal(Zeal::none()).try_build();
     // Side by side, so that none can have the account of another one that is gone.
     let mut heaps: Vec<_> = (0..10).map(|_| refuse(Refuse::Nothing, make)).collect();
@@ -82,6 +94,7 @@ fn heaps() {
 
 #[test]
 fn objects() {
+    let _alone = alone();
     each("alloc", |heap| tried(heap.try_alloc([7_u64; 3])).map(drop));
     each("alloc, large", |heap| tried(heap.try_alloc([7_u64; 3000])).map(drop));
     each("alloc_slice", |heap| tried(heap.try_alloc_slice(&[1_u8; 10_000])).map(drop));
@@ -90,6 +103,7 @@ fn objects() {
 
 #[test]
 fn roots() {
+    let _alone = alone();
     each("root", |heap| {
         let gc: Gc<u64> = tried(heap.try_alloc(7))?;
         tried(heap.try_root(gc)).map(drop)
@@ -98,6 +112,7 @@ fn roots() {
 
 #[test]
 fn weak_tables() {
+    let _alone = alone();
     each("on_death", |heap| {
         let gc = tried(heap.try_alloc(1_u8))?;
         tried(heap.try_on_death(gc, 3))
@@ -116,6 +131,7 @@ fn weak_tables() {
 
 #[test]
 fn the_first_store_of_a_slab() {
+    let _alone = alone();
     // Those that this thread has room for.
     let _others: Vec<_> = (0..64).map(|_| BackingStore::new(8).expect("memory")).collect();
     each("the first store of a slab", |heap| tried(ArrayBuffer::new(heap, 100)).map(drop));
@@ -123,12 +139,14 @@ fn the_first_store_of_a_slab() {
 
 #[test]
 fn many_stores() {
+    let _alone = alone();
     // More than the records of some slabs.
     each("many stores", |heap| (0..200).try_for_each(|_| tried(ArrayBuffer::new(heap, 8)).map(drop)));
 }
 
 #[test]
 fn buffers() {
+    let _alone = alone();
     each("ArrayBuffer::new", |heap| tried(ArrayBuffer::new(heap, 100)).map(drop));
     each("ArrayBuffer::new, large", |heap| tried(ArrayBuffer::new(heap, 1 << 20)).map(drop));
     each("ArrayBuffer::new, resizable", |heap| {
@@ -140,6 +158,7 @@ fn buffers() {
 
 #[test]
 fn what_is_done_with_buffers() {
+    let _alone = alone();
     each("slice", |heap| {
         let buffer = tried(ArrayBuffer::new(heap, 100))?;
         tried(buffer.slice(heap, 10.0, Some(50.0))).map(drop)
@@ -164,6 +183,7 @@ fn what_is_done_with_buffers() {
 
 #[test]
 fn linear_memories() {
+    let _alone = alone();
     each("LinearMemory", |heap| {
         let mut memory = tried(LinearMemory::new(heap, 1, Some(3)))?;
         tried(memory.grow(heap, 1)).map(drop)
@@ -172,6 +192,7 @@ fn linear_memories() {
 
 #[test]
 fn stores_with_an_allocator() {
+    let _alone = alone();
     let allocator = Arc::new(SystemAllocator);
     each("with_allocator", |heap| {
         let layout = Layout::new(100).allocator(&allocator);
@@ -181,6 +202,7 @@ fn stores_with_an_allocator() {
 
 #[test]
 fn stores_of_raw_pointers() {
+    let _alone = alone();
     // Or the next round might find the pointer in a store that waits to be released.
     release::set_mode(release::Mode::Inline);
     let mut bytes = [0_u8; 100];

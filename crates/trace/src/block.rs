@@ -15,8 +15,12 @@ use ruzstd::decoding::StreamingDecoder;
 use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 use std::io::{self, Read, Write};
 
-/// The format that is written, and read.
-pub(crate) const FORMAT: u16 = 1;
+/// The format that is written.
+pub(crate) const FORMAT: u16 = 2;
+/// The oldest that is read.
+const OLDEST: u16 = 1;
+/// The first that can have quiet safepoints.
+pub(crate) const QUIET_SAFEPOINTS: u16 = 2;
 const NAME: [u8; 8] = *b"TUMTRACE";
 const HEAD: u32 = 0x184d_2a50;
 const BLOCK: u32 = 0x184d_2a51;
@@ -110,6 +114,7 @@ pub(crate) struct Unpacker<R> {
     end: Option<u64>,
     /// Bytes of events in the blocks so far.
     pub(crate) event_bytes: u64,
+    format: u16,
 }
 
 impl<R: Read> Unpacker<R> {
@@ -123,16 +128,23 @@ impl<R: Read> Unpacker<R> {
             offset: 0,
             end: None,
             event_bytes: 0,
+            format: FORMAT,
         };
         let Some((HEAD, head)) = unpacker.frame()? else { return Err(unpacker.error(Flaw::NotATrace)) };
         let version = u16::from_le_bytes([head[8], head[9]]);
+        unpacker.format = version;
         match version {
             _ if head[..8] != NAME => Err(unpacker.error(Flaw::NotATrace)),
-            FORMAT if head[10..] != [0, 0] => Err(unpacker.error(Flaw::Damaged { what: "its head has unknown marks" })),
-            FORMAT => Ok(unpacker),
-            ..FORMAT => Err(unpacker.error(Flaw::Older { version, understood: FORMAT })),
+            ..OLDEST => Err(unpacker.error(Flaw::Older { version, understood: OLDEST })),
+            OLDEST..=FORMAT if head[10..] == [0, 0] => Ok(unpacker),
+            OLDEST..=FORMAT => Err(unpacker.error(Flaw::Damaged { what: "its head has unknown marks" })),
             _ => Err(unpacker.error(Flaw::Newer { version, understood: FORMAT })),
         }
+    }
+
+    /// The format of the file.
+    pub(crate) fn format(&self) -> u16 {
+        self.format
     }
 
     pub(crate) fn error(&self, flaw: Flaw) -> TraceError {

@@ -3,7 +3,7 @@
 //! Whatever the file says, reading it takes memory in proportion to what was read, and ends. Each event is checked against
 //! those before it: what it names has to be there.
 
-use crate::block::Unpacker;
+use crate::block::{QUIET_SAFEPOINTS, Unpacker};
 use crate::caveat::Caveat;
 use crate::encode::{
     ALLOC, BUFFER, CAVEAT, EDGES, ELEMENTS, FORM, GROUPS, OPERATION, OUTCOME, PHASE, ROOTS, SETTINGS, SHORT_ALLOC,
@@ -290,7 +290,19 @@ impl<R: Read> Reader<R> {
             no_reuse: flags & 8 != 0,
             recheck: flags & 16 != 0,
         };
-        Ok(Settings { limit, growth, min_heap, nursery, page_retention, pause, collector, zeal, is_used: false })
+        let quiet_every = if self.bytes.format() >= QUIET_SAFEPOINTS { self.number()?.checked_sub(1) } else { None };
+        Ok(Settings {
+            limit,
+            growth,
+            min_heap,
+            nursery,
+            page_retention,
+            pause,
+            collector,
+            zeal,
+            is_used: false,
+            quiet_every,
+        })
     }
 
     fn form(&mut self) -> Result<Event, TraceError> {
@@ -370,14 +382,16 @@ impl<R: Read> Reader<R> {
     }
 
     fn operation(&mut self) -> Result<Event, TraceError> {
-        let operation = match self.byte_below(7, "asks for something unknown")? {
+        let known = if self.bytes.format() >= QUIET_SAFEPOINTS { 8 } else { 7 };
+        let operation = match self.byte_below(known, "asks for something unknown")? {
             0 => Operation::Safepoint,
             1 => Operation::Step(self.budget()?),
             2 => Operation::StartMajor,
             3 => Operation::Collect,
             4 => Operation::CollectMinor,
             5 => Operation::SetLimit(self.bound()?),
-            _ => Operation::Nothing,
+            6 => Operation::Nothing,
+            _ => Operation::QuietSafepoint,
         };
         self.is_open = true;
         Ok(Event::Operation { operation, external: self.size()?, limit: self.bound()?, failed: self.flag()? })
@@ -401,13 +415,13 @@ mod tests {
 
     use super::*;
     use crate::block::{Packer, Unpacker};
-    use crate::{Part, Recorder, Replay, cut};
+    use crate::{Part, Recorder, Replay, Safepoints, cut};
     use tumulus_heap::{Gc, Heap};
 
     /// The bytes of the events of a small trace of many kinds.
     fn sample() -> (Vec<u8>, u64) {
         let mut heap = Heap::builder().zeal(Zeal::none()).limit(8 << 20).build();
-        let mut recorder = Recorder::start(&mut heap, Vec::new()).unwrap();
+        let mut recorder = Recorder::start_with(&mut heap, Vec::new(), Safepoints::All).unwrap();
         let table = heap.alloc_slice(&vec![None::<Gc<str>>; 2100]);
         let text = heap.alloc_str("text");
         heap.collect(&table);
@@ -416,6 +430,7 @@ mod tests {
         heap.slice_mut(table, 17..19)[1] = Some(text);
         let holder = heap.alloc(vec![text]);
         heap.set_limit(9 << 20);
+        heap.safepoint(&(table, holder));
         let _ = heap.step(&(table, holder), Budget::work(100));
         heap.collect_minor(&table);
         let (file, _) = recorder.finish(&mut heap).unwrap();

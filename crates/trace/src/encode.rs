@@ -29,6 +29,12 @@ pub(crate) const SHORT_ALLOC: u8 = 32;
 
 pub(crate) const GROUPS: [RootGroup; 4] = [RootGroup::Table, RootGroup::Scopes, RootGroup::Kept, RootGroup::Given];
 
+/// Whether the roots are told with an operation. Where there is no tracing, none are passed.
+pub(crate) fn has_roots(operation: Operation) -> bool {
+    use Operation::{Collect, CollectMinor, QuietSafepoint, Safepoint, Step};
+    matches!(operation, Safepoint | QuietSafepoint | Step(_) | Collect | CollectMinor)
+}
+
 /// Writes events.
 ///
 /// ```
@@ -235,6 +241,7 @@ impl<W: Write> Writer<W> {
         self.byte(flags.iter().enumerate().map(|(bit, &flag)| u8::from(flag) << bit).sum());
         self.number(collect_every.map_or(0, |every| u64::from(every.get())));
         self.number(slice.map_or(0, |units| u64::from(units.get())));
+        self.number(settings.quiet_every.map_or(0, |bytes| bytes.saturating_add(1)));
     }
 
     fn new_type(&mut self, name: &str, kind: Kind) {
@@ -273,6 +280,7 @@ impl<W: Write> Writer<W> {
                 self.bound(limit);
             }
             Operation::Nothing => self.byte(6),
+            Operation::QuietSafepoint => self.byte(7),
         }
     }
 

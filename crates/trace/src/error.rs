@@ -43,19 +43,19 @@ pub enum Flaw {
     #[error("this is not a trace of a tumulus heap")]
     NotATrace,
     /// It was written by a later version of this crate.
-    #[error("this trace has the format {version}, and this program reads {understood}; use a newer one")]
+    #[error("this trace has the format {version}, and this program reads up to {understood}; use a newer one")]
     Newer {
         /// Its format.
         version: u16,
-        /// The format that is understood.
+        /// The newest format that is understood.
         understood: u16,
     },
     /// It was written by an earlier version of this crate.
-    #[error("this trace has the format {version}, which is not read any more, as {understood} is; record it again")]
+    #[error("this trace has the format {version}, and this program reads {understood} and later ones; record it again")]
     Older {
         /// Its format.
         version: u16,
-        /// The format that is understood.
+        /// The oldest format that is understood.
         understood: u16,
     },
     /// It ends in the midst of it.
@@ -85,6 +85,14 @@ pub enum Flaw {
         number: u64,
         /// Why.
         what: &'static str,
+    },
+    /// Done again on a heap with other options, it has no room.
+    #[error("event {number}: the heap's limit of {limit} bytes is reached")]
+    Limit {
+        /// Which event, from 0.
+        number: u64,
+        /// The limit.
+        limit: usize,
     },
     /// There is no such place to cut at.
     #[error("the trace has no phase {name:?}")]

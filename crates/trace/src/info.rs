@@ -43,6 +43,8 @@ pub struct Info {
     pub phases: Vec<PhaseInfo>,
     /// Operations: safepoints at which something was due, and what was asked for.
     pub operations: u64,
+    /// Safepoints at which nothing was due, as far as they were recorded.
+    pub quiet: u64,
     /// Operations that were asked for by name: collections, steps and the like.
     pub asked: u64,
     /// Collections that were completed.
@@ -122,6 +124,7 @@ pub fn info<R: Read>(reader: R) -> Result<Info, TraceError> {
         types: Vec::new(),
         phases: vec![PhaseInfo::default()],
         operations: 0,
+        quiet: 0,
         asked: 0,
         collections: 0,
         freed_objects: 0,
@@ -203,6 +206,10 @@ impl Info {
                 }
             }
             Event::Touch { .. } => self.touches += 1,
+            Event::Operation { operation: Operation::QuietSafepoint, external, .. } => {
+                self.quiet += 1;
+                self.peak_external = self.peak_external.max(external);
+            }
             Event::Operation { operation, external, .. } => {
                 self.operations += 1;
                 phase.operations += 1;
@@ -231,6 +238,7 @@ impl fmt::Display for Info {
             "{} collections, {} objects freed, {} slices and requests ({} asked for)",
             self.collections, self.freed_objects, self.operations, self.asked
         )?;
+        writeln!(f, "{} safepoints at which nothing was due", self.quiet)?;
         writeln!(f, "at most {} bytes used, {} outside of the heap", self.peak_used, self.peak_external)?;
         if let Some(settings) = &self.settings {
             let Settings { limit, growth, min_heap, nursery, pause, .. } = settings;

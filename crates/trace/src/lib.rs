@@ -3,7 +3,8 @@
 //! # Files
 //!
 //! The format is described in `block.rs` (how events are packed) and `encode.rs` (how they are written); the guide has both in
-//! a chapter of its own. `recorder.rs` makes a trace, `decode.rs` reads and checks it, `replay.rs` does it again.
+//! a chapter of its own. `recorder.rs` makes a trace, `decode.rs` reads and checks it, `replay.rs` and `stage.rs` do it
+//! again.
 
 #![deny(unsafe_code)]
 
@@ -17,6 +18,8 @@ mod event;
 mod info;
 mod recorder;
 mod replay;
+mod safepoints;
+mod stage;
 
 /// A budget as it is written in options: units of work, microseconds, or `unlimited`.
 ///
@@ -43,3 +46,4 @@ pub use event::{Block, BufferChange, EdgeTo, Event, Kind, Operation, Outcome, Ro
 pub use info::{Info, PhaseInfo, TypeInfo, check, info};
 pub use recorder::{Recorder, Summary};
 pub use replay::{Divergence, Player, Replay, Replayed};
+pub use safepoints::Safepoints;

@@ -1,15 +1,16 @@
 //! Writes down what a program does to a heap.
 
 use crate::caveat::Caveat;
-use crate::encode::{GROUPS, Writer};
+use crate::encode::{GROUPS, Writer, has_roots};
 use crate::event::{Block, BufferChange, EdgeTo, Event};
+use crate::safepoints::Safepoints;
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, Write};
 use std::rc::Rc;
 use std::{any::TypeId, fmt};
-use tumulus_heap::hooks::{self, Edge, Newborn, Operation, Outcome, RootGroup, Touching, Witness};
+use tumulus_heap::hooks::{self, Edge, Newborn, Operation, Outcome, RootGroup, Settings, Touching, Witness};
 use tumulus_heap::{AnyGc, Heap};
 
 /// Records what a program does to a heap, from [`start`](Recorder::start) to [`finish`](Recorder::finish).
@@ -95,10 +96,24 @@ struct Known {
 }
 
 /// The witness of a heap, which shares its state with the recorder.
-struct Shared<W: Write>(Rc<RefCell<State<W>>>);
+struct Shared<W: Write> {
+    state: Rc<RefCell<State<W>>>,
+    safepoints: Safepoints,
+}
 
 impl<W: Write + 'static> Recorder<W> {
-    /// Begins to record what happens to `heap`.
+    /// Begins to record what happens to `heap`, for replays on heaps like it: [`start_with`](Recorder::start_with), with the
+    /// safepoints at which something is [due](Safepoints::Due).
+    ///
+    /// # Errors
+    ///
+    /// Those of the writer.
+    pub fn start(heap: &mut Heap, writer: W) -> io::Result<Recorder<W>> {
+        Recorder::start_with(heap, writer, Safepoints::Due)
+    }
+
+    /// Begins to record what happens to `heap`. For replays on other heaps, ask for [`Safepoints::USUAL`]. What is collected, and
+    /// where, does not depend on it.
     ///
     /// A heap in use is recorded with all objects that there are, and a [`Caveat::BeganLate`]: the replay has them in other
     /// places, so that collections can come elsewhere. A recorder that was there before records no more.
@@ -106,8 +121,8 @@ impl<W: Write + 'static> Recorder<W> {
     /// # Errors
     ///
     /// Those of the writer.
-    pub fn start(heap: &mut Heap, writer: W) -> io::Result<Recorder<W>> {
-        let settings = hooks::settings(heap);
+    pub fn start_with(heap: &mut Heap, writer: W, safepoints: Safepoints) -> io::Result<Recorder<W>> {
+        let settings = Settings { quiet_every: safepoints.quiet_every(), ..hooks::settings(heap) };
         let state = State {
             writer: Some(Writer::new(writer)?),
             failed: None,
@@ -131,7 +146,7 @@ impl<W: Write + 'static> Recorder<W> {
                 state.warn(Caveat::BeganLate);
             }
         }
-        hooks::set_witness(heap, Some(Box::new(Shared(Rc::clone(&state)))));
+        hooks::set_witness(heap, Some(Box::new(Shared { state: Rc::clone(&state), safepoints })));
         if settings.is_used {
             hooks::tell_all(heap);
         }
@@ -293,8 +308,12 @@ fn hash_of(edges: &[EdgeTo]) -> u64 {
 }
 
 impl<W: Write> Witness for Shared<W> {
+    fn quiet_every(&self) -> Option<u64> {
+        self.safepoints.quiet_every()
+    }
+
     fn born(&mut self, object: &Newborn) {
-        let mut state = self.0.borrow_mut();
+        let mut state = self.state.borrow_mut();
         let form = state.form(object);
         let Some(number) = state.writer.as_ref().map(Writer::objects) else { return };
         if object.kind.has_edges && object.kind.needs_drop && object.block.is_some() && object.is_long_slice {
@@ -307,14 +326,14 @@ impl<W: Write> Witness for Shared<W> {
     }
 
     fn touched(&mut self, object: AnyGc, what: &Touching) {
-        let mut state = self.0.borrow_mut();
+        let mut state = self.state.borrow_mut();
         if let Some(known) = state.objects.get(&object).copied() {
             state.write(&Event::Touch { object: known.number, what: what.clone() });
         }
     }
 
     fn edges(&mut self, object: AnyGc, edges: &[Edge]) {
-        let mut state = self.0.borrow_mut();
+        let mut state = self.state.borrow_mut();
         let edges = state.edges_of_object(edges);
         let hash = hash_of(&edges);
         if let Some(known) = state.objects.get_mut(&object)
@@ -326,7 +345,7 @@ impl<W: Write> Witness for Shared<W> {
     }
 
     fn elements(&mut self, object: AnyGc, first: u32, edges: &[Edge], ends: &[u32]) {
-        let mut state = self.0.borrow_mut();
+        let mut state = self.state.borrow_mut();
         let edges = state.edges_of_object(edges);
         let Some(known) = state.objects.get_mut(&object) else { return };
         if edges.is_empty() && known.edges == hash_of(&[]) {
@@ -341,7 +360,7 @@ impl<W: Write> Witness for Shared<W> {
     }
 
     fn roots(&mut self, group: RootGroup, roots: &[Edge]) {
-        let mut state = self.0.borrow_mut();
+        let mut state = self.state.borrow_mut();
         let roots = roots.iter().map(|root| state.edge(root)).collect();
         if let Some(at) = GROUPS.iter().position(|&known| known == group) {
             state.new_roots[at] = Some(roots);
@@ -349,19 +368,14 @@ impl<W: Write> Witness for Shared<W> {
     }
 
     fn before(&mut self, operation: Operation, external: usize, limit: usize, failed: bool) {
-        let mut state = self.0.borrow_mut();
+        let mut state = self.state.borrow_mut();
         if state.is_open {
             state.warn(Caveat::Interrupted);
             state.write(&Event::Outcome(Outcome::default()));
         }
         for at in 0..GROUPS.len() {
-            // Where there is no tracing, nothing was passed.
-            let has_roots = matches!(
-                operation,
-                Operation::Safepoint | Operation::Step(_) | Operation::Collect | Operation::CollectMinor
-            );
             if let Some(roots) = state.new_roots[at].take()
-                && has_roots
+                && has_roots(operation)
             {
                 state.update_roots(at, roots);
             }
@@ -373,7 +387,7 @@ impl<W: Write> Witness for Shared<W> {
     }
 
     fn after(&mut self, outcome: &Outcome, is_alive: &dyn Fn(AnyGc) -> bool) {
-        let mut state = self.0.borrow_mut();
+        let mut state = self.state.borrow_mut();
         if outcome.lost > 0 {
             state.warn(Caveat::Lost);
         }

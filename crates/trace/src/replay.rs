@@ -1,22 +1,21 @@
-//! Does a recorded program again, on a heap of its own.
+//! Does a recorded program again, on a heap of its own. What an event does is in `stage.rs`.
 
 use crate::caveat::Caveat;
 use crate::decode::Reader;
-use crate::encode::GROUPS;
 use crate::error::{Flaw, TraceError};
-use crate::event::{Block, EdgeTo, Event};
-use std::collections::HashMap;
+use crate::event::Event;
+use crate::stage::{Stage, Stuck};
 use std::fmt;
 use std::io::Read;
-use tumulus_heap::hooks::{self, Edge, Misfit, Operation, Outcome, Roots, Settings, Touching, TypeNumber};
+use tumulus_heap::hooks::{Outcome, Settings};
 use tumulus_heap::{AnyGc, Heap, HeapBuilder, Trace, Zeal};
 
 /// A trace that is about to be replayed.
 ///
 /// The objects of the replay have the sizes, kinds and edges of those that were recorded, and no other contents. With the
 /// options that were recorded, the collections are the same and come in the same places; a trace with a [`Caveat`] may
-/// differ. With [other options](Replay::with_options) it says what a heap like that would have done with this program, as far
-/// as its safepoints are known: of those at which nothing was due, a trace has none.
+/// differ. With [other options](Replay::with_options) it says what a heap like that would have done with this program, if its
+/// safepoints are known: see [`Safepoints`](crate::Safepoints).
 ///
 /// # Examples
 ///
@@ -133,7 +132,26 @@ impl<R: Read> Replay<R> {
         page_retention.map_or(builder.clone(), |bytes| builder.page_retention(bytes))
     }
 
-    /// Replays on a heap with other options: collections come when they are due in that one.
+    /// The options that were recorded, and whether quiet safepoints were.
+    ///
+    /// ```
+    /// # use tumulus_trace::{Recorder, Replay, Safepoints};
+    /// # let mut heap = tumulus_heap::Heap::new();
+    /// let recorder = Recorder::start_with(&mut heap, Vec::new(), Safepoints::All)?;
+    /// let (file, _) = recorder.finish(&mut heap)?;
+    /// assert_eq!(Replay::new(&file[..])?.settings().quiet_every, Some(0));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Replays on a heap with other options: collections come when they are due in that one, at the safepoints that were
+    /// recorded. A trace without [quiet ones](crate::Safepoints) has no others than those at which the recorded heap did some
+    /// of its collecting, which is not enough for figures.
+    ///
+    /// The limit counts: where an object does not fit, the heap is collected, as by
+    /// [`alloc_or_collect`](Heap::alloc_or_collect), and if that is in vain, it is a [`Flaw::Limit`]. Bytes outside of the heap are as many as they were.
     ///
     /// ```
     /// # let mut heap = tumulus_heap::Heap::new();
@@ -188,20 +206,7 @@ impl<R: Read> Replay<R> {
     /// Replays event by event, on a heap of the caller's, which nothing else has used. Unless there are
     /// [other options](Replay::with_options), it has those that were [recorded](Replay::options).
     pub fn player(self) -> Player<R> {
-        let stage = Stage {
-            is_as_recorded: self.options.is_none(),
-            is_exact: self.options.is_none(),
-            types: Vec::new(),
-            forms: Vec::new(),
-            objects: HashMap::new(),
-            next: 0,
-            tidy_at: 1 << 12,
-            roots: Default::default(),
-            pending: None,
-            divergence: None,
-            caveats: Vec::new(),
-            misplaced_edges: 0,
-        };
+        let stage = Stage::new(self.options.is_none());
         Player { reader: self.reader, stage }
     }
 }
@@ -238,10 +243,13 @@ impl<R: Read> Player<R> {
     pub fn step(&mut self, heap: &mut Heap) -> Result<Option<Event>, TraceError> {
         let number = self.reader.events();
         let Some(event) = self.reader.next_event()? else { return Ok(None) };
-        if let Err(what) = self.stage.play(heap, &event, number) {
+        if let Err(stuck) = self.stage.play(heap, &event, number) {
             // What follows may name what could not be made.
             self.reader.end_here();
-            return Err(self.reader.error(Flaw::Replay { number, what }));
+            return Err(self.reader.error(match stuck {
+                Stuck::At(what) => Flaw::Replay { number, what },
+                Stuck::Limit => Flaw::Limit { number, limit: heap.limit() },
+            }));
         }
         Ok(Some(event))
     }
@@ -271,167 +279,6 @@ impl<R: Read> fmt::Debug for Player<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Player").field("events", &self.reader.events()).finish_non_exhaustive()
     }
-}
-
-/// An operation that waits for its outcome, which says how many bytes are outside of the heap then.
-#[derive(Copy, Clone, Debug)]
-struct Pending {
-    operation: Operation,
-    external: usize,
-    limit: usize,
-    failed: bool,
-}
-
-/// Where a trace is played.
-struct Stage {
-    is_as_recorded: bool,
-    /// Collections have been where they were in the program. If not, the collector may not know yet of a write that it knew
-    /// of there.
-    is_exact: bool,
-    types: Vec<TypeNumber>,
-    /// Of each form: its type and the size of its cell.
-    forms: Vec<(TypeNumber, u8)>,
-    /// The objects that may be alive.
-    objects: HashMap<u64, AnyGc>,
-    next: u64,
-    tidy_at: usize,
-    roots: [Vec<EdgeTo>; GROUPS.len()],
-    pending: Option<Pending>,
-    divergence: Option<Divergence>,
-    caveats: Vec<Caveat>,
-    misplaced_edges: u64,
-}
-
-impl Stage {
-    fn play(&mut self, heap: &mut Heap, event: &Event, number: u64) -> Result<(), &'static str> {
-        match event {
-            Event::Type { name, kind } => {
-                self.types.push(hooks::new_type(heap, name, *kind).ok_or("it has too many types")?);
-            }
-            Event::Form { of, granules, .. } => self.forms.push((self.types[*of as usize], *granules)),
-            Event::Alloc { form, block } => self.alloc(heap, *form, *block)?,
-            Event::Touch { object, what } => {
-                if let Some(&object) = self.objects.get(object) {
-                    Stage::touch(heap, object, what);
-                }
-            }
-            Event::Edges { object, edges } => {
-                if let Some(&object) = self.objects.get(object) {
-                    let edges = self.found(edges);
-                    if !self.is_exact {
-                        Stage::touch(heap, object, &Touching::Whole);
-                    }
-                    let fits = hooks::set_edges(heap, object, &edges);
-                    self.misplaced_edges += u64::from(!fits && heap.contains(object));
-                }
-            }
-            Event::Elements { object, first, elements } => {
-                if let Some(&object) = self.objects.get(object) {
-                    if !self.is_exact {
-                        Stage::touch(heap, object, &Touching::Elements(*first..*first + elements.len() as u32));
-                    }
-                    for (element, edges) in (*first..).zip(elements) {
-                        let edges = self.found(edges);
-                        let fits = hooks::set_element(heap, object, element, &edges);
-                        self.misplaced_edges += u64::from(!fits && !edges.is_empty() && heap.contains(object));
-                    }
-                }
-            }
-            Event::Roots { group, keep, remove, insert } => {
-                let at = GROUPS.iter().position(|known| known == group).unwrap_or(0);
-                let keep = *keep as usize;
-                self.roots[at].splice(keep..keep + *remove as usize, insert.iter().copied());
-            }
-            Event::Operation { operation, external, limit, failed } => {
-                let (operation, external, limit, failed) = (*operation, *external, *limit, *failed);
-                self.pending = Some(Pending { operation, external, limit, failed });
-            }
-            Event::Outcome(outcome) => self.outcome(heap, outcome, number),
-            Event::Caveat(caveat) => {
-                self.is_exact &= *caveat == Caveat::OtherHeaps;
-                self.caveats.push(*caveat);
-            }
-            Event::Settings(_) | Event::Phase { .. } | Event::Buffer { .. } => {}
-        }
-        Ok(())
-    }
-
-    fn alloc(&mut self, heap: &mut Heap, form: u32, block: Option<Block>) -> Result<(), &'static str> {
-        let (of, granules) = self.forms[form as usize];
-        let (bytes, long) = (block.map(|block| block.bytes), block.and_then(|block| block.long));
-        let made = hooks::put(heap, of, granules, bytes, long).map_err(|misfit| match misfit {
-            Misfit::Form => "an object does not fit its size",
-            Misfit::Refused => "there is no memory for an object",
-        });
-        self.objects.insert(self.next, made?);
-        self.next += 1;
-        Ok(())
-    }
-
-    /// Those of the objects that edges lead to that are still known.
-    fn found(&self, edges: &[EdgeTo]) -> Vec<AnyGc> {
-        edges.iter().filter_map(|edge| self.objects.get(&edge.to?).copied()).collect()
-    }
-
-    fn touch(heap: &mut Heap, object: AnyGc, what: &Touching) {
-        hooks::touch(heap, object, what);
-    }
-
-    /// The roots that are known.
-    fn roots(&self) -> Vec<Edge> {
-        let known = |root: &EdgeTo| {
-            let to = *self.objects.get(&root.to?)?;
-            Some(Edge { to, untyped: root.untyped })
-        };
-        self.roots.iter().flatten().filter_map(known).collect()
-    }
-
-    fn outcome(&mut self, heap: &mut Heap, recorded: &Outcome, event: u64) {
-        let Some(pending) = self.pending.take() else { return };
-        let roots = self.roots();
-        if self.is_as_recorded {
-            let before = (pending.external, pending.limit, pending.failed);
-            hooks::perform(heap, pending.operation, &Roots(&roots), before, recorded.external);
-            self.compare(heap, recorded, event);
-        } else {
-            perform_if_due(heap, pending, &Roots(&roots), recorded.external);
-        }
-        if self.objects.len() >= self.tidy_at {
-            self.objects.retain(|_, object| heap.contains(*object));
-            self.tidy_at = (self.objects.len() * 2).max(1 << 12);
-        }
-    }
-
-    fn compare(&mut self, heap: &Heap, recorded: &Outcome, event: u64) {
-        let replayed = hooks::outcome(heap);
-        // An operation that unwound has left no figures.
-        if self.divergence.is_none() && replayed != *recorded && *recorded != Outcome::default() {
-            self.is_exact = false;
-            self.divergence = Some(Divergence { event, recorded: *recorded, replayed });
-        }
-    }
-}
-
-/// Does what was asked for, on a heap with options of its own.
-fn perform_if_due(heap: &mut Heap, pending: Pending, roots: &Roots<'_>, external_after: usize) {
-    set_external(heap, pending.external);
-    match pending.operation {
-        Operation::Safepoint => heap.safepoint(roots),
-        Operation::Step(budget) => {
-            let _ = heap.step(roots, budget);
-        }
-        Operation::StartMajor => heap.start_major(),
-        Operation::Collect => heap.collect(roots),
-        Operation::CollectMinor => heap.collect_minor(roots),
-        // The limit is among the options.
-        Operation::SetLimit(_) | Operation::Nothing => {}
-    }
-    set_external(heap, external_after);
-}
-
-fn set_external(heap: &mut Heap, bytes: usize) {
-    let now = heap.external_bytes().get();
-    heap.adjust_external_bytes(bytes.cast_signed().wrapping_sub(now.cast_signed()));
 }
 
 impl<R: Read> fmt::Debug for Replay<R> {

@@ -1,11 +1,11 @@
 //! Files that are not what was written: each is an error that says where, and nothing is half done.
 
 use tumulus_heap::{Heap, Zeal};
-use tumulus_trace::{Flaw, Reader, Recorder, Replay, TraceError, check, info};
+use tumulus_trace::{Flaw, Reader, Recorder, Replay, Safepoints, TraceError, check, info};
 
 fn sample() -> Vec<u8> {
     let mut heap = Heap::builder().zeal(Zeal::none()).nursery(2000).build();
-    let mut recorder = Recorder::start(&mut heap, Vec::new()).unwrap();
+    let mut recorder = Recorder::start_with(&mut heap, Vec::new(), Safepoints::Every(1000)).unwrap();
     let mut kept = Vec::new();
     for n in 0..200_u64 {
         kept.push(heap.alloc([n; 4]));
@@ -86,8 +86,8 @@ fn other_formats_are_named() {
         other[16..18].copy_from_slice(&version.to_le_bytes());
         Reader::new(&other[..]).unwrap_err()
     };
-    let newer = "at byte 0: this trace has the format 2, and this program reads 1; use a newer one";
-    assert_eq!(of_version(2).to_string(), newer);
+    let newer = "at byte 0: this trace has the format 3, and this program reads up to 2; use a newer one";
+    assert_eq!(of_version(3).to_string(), newer);
     assert!(matches!(of_version(0).flaw, Flaw::Older { version: 0, understood: 1 }));
     assert_eq!(Reader::new(&b"{\"snapshot\":"[..]).unwrap_err().flaw, Flaw::NotATrace);
 }

@@ -6,8 +6,8 @@ use std::io::{self, Write};
 use std::rc::Rc;
 use tumulus_heap::{AnyGc, Budget, Gc, Heap, HeapBuilder, LogFormat, Root, Trace, Weak, Zeal};
 use tumulus_trace::{
-    BufferChange, Caveat, EdgeTo, Event, Kind, Operation, Outcome, Part, Recorder, Replay, Replayed, RootGroup, Writer,
-    check, cut, info,
+    BufferChange, Caveat, EdgeTo, Event, Flaw, Kind, Operation, Outcome, Part, Recorder, Replay, Replayed, RootGroup,
+    Safepoints, Writer, check, cut, info,
 };
 
 /// A writer that somebody else reads.
@@ -38,12 +38,23 @@ fn replay(file: &[u8]) -> (Replayed, String) {
     (replayed, log.text())
 }
 
-/// Records a program, replays it, and compares the logs.
-fn same_log(builder: HeapBuilder, program: impl FnOnce(&mut Heap, &mut Recorder<Vec<u8>>)) -> (Vec<u8>, String) {
-    let mut heap = builder.build();
+/// Records a program, replays it, and compares the logs; then the same with quiet safepoints.
+fn same_log(builder: &HeapBuilder, program: impl Fn(&mut Heap, &mut Recorder<Vec<u8>>)) -> (Vec<u8>, String) {
+    let usual = recorded(builder, Safepoints::Due, &program);
+    let (_, log) = recorded(builder, Safepoints::USUAL, &program);
+    assert_eq!(log, usual.1);
+    usual
+}
+
+fn recorded(
+    builder: &HeapBuilder,
+    safepoints: Safepoints,
+    program: &impl Fn(&mut Heap, &mut Recorder<Vec<u8>>),
+) -> (Vec<u8>, String) {
+    let mut heap = builder.clone().build();
     let log = Shared::default();
     heap.log_to(LogFormat::Plain, log.clone());
-    let mut recorder = Recorder::start(&mut heap, Vec::new()).unwrap();
+    let mut recorder = Recorder::start_with(&mut heap, Vec::new(), safepoints).unwrap();
     program(&mut heap, &mut recorder);
     let (file, summary) = recorder.finish(&mut heap).unwrap();
     assert!(summary.caveats.iter().all(|&caveat| caveat == Caveat::OtherHeaps), "{:?}", summary.caveats);
@@ -140,7 +151,7 @@ fn mixed(heap: &mut Heap, recorder: &mut Recorder<Vec<u8>>) {
 
 #[test]
 fn a_program_of_all_kinds_of_objects() {
-    let (file, log) = same_log(plain(), mixed);
+    let (file, log) = same_log(&plain(), mixed);
     assert!(cfg!(miri) || log.lines().count() > 20, "{log}");
     let info = info(&file[..]).unwrap();
     assert_eq!(info.phases.len(), 2);
@@ -155,11 +166,11 @@ fn a_program_of_all_kinds_of_objects() {
 #[test]
 #[cfg_attr(miri, ignore = "long")]
 fn with_other_options() {
-    same_log(plain().pause_budget(Budget::work(500)), mixed);
-    same_log(plain().nursery(0), mixed);
-    same_log(plain().pause_budget(Budget::unlimited()).growth(1.3), mixed);
-    same_log(plain().limit(8 << 20).page_retention(0), mixed);
-    same_log(plain().zeal("slice=97,verify,poison".parse().unwrap()), |heap, recorder| {
+    same_log(&plain().pause_budget(Budget::work(500)), mixed);
+    same_log(&plain().nursery(0), mixed);
+    same_log(&plain().pause_budget(Budget::unlimited()).growth(1.3), mixed);
+    same_log(&plain().limit(8 << 20).page_retention(0), mixed);
+    same_log(&plain().zeal("slice=97,verify,poison".parse().unwrap()), |heap, recorder| {
         let mut kept = Vec::new();
         for n in 0..600 {
             let next = heap.alloc(Node { left: kept.last().copied(), right: None, text: None, numbers: [n; 3] });
@@ -178,7 +189,7 @@ fn with_other_options() {
 
 #[test]
 fn scopes_steps_and_requests() {
-    same_log(plain(), |heap, _| {
+    same_log(&plain(), |heap, _| {
         let mut kept: Vec<Gc<Node>> = Vec::new();
         for turn in 0..turns(300, 20) {
             let made = heap.scope(|heap| {
@@ -210,7 +221,7 @@ fn scopes_steps_and_requests() {
 
 #[test]
 fn weak_handles_that_are_upgraded_while_a_collection_marks() {
-    same_log(plain().pause_budget(Budget::work(200)), |heap, _| {
+    same_log(&plain().pause_budget(Budget::work(200)), |heap, _| {
         let mut kept: Vec<Gc<Node>> = Vec::new();
         let mut weak: Vec<Weak<Node>> = Vec::new();
         for turn in 0..turns(20_000, 200) {
@@ -247,7 +258,7 @@ fn objects_that_take_external_bytes_off_when_they_die() {
 
         fn trace(&self, _: &mut tumulus_heap::Tracer<'_>) {}
     }
-    let (_, log) = same_log(plain(), |heap, _| {
+    let (_, log) = same_log(&plain(), |heap, _| {
         let mut kept = Vec::new();
         for turn in 0..turns(5000, 50) as usize {
             let bytes = 1000 + turn % 977;
@@ -445,7 +456,7 @@ fn a_failing_writer_is_an_error_and_no_more() {
 
 #[test]
 fn a_phase_can_be_cut_out() {
-    let (file, _) = same_log(plain(), mixed);
+    let (file, _) = same_log(&plain(), mixed);
     let part = cut(&file[..], Vec::new(), &Part::Phase("later".into())).unwrap();
     check(&part[..]).unwrap();
     let (whole, part_info) = (info(&file[..]).unwrap(), info(&part[..]).unwrap());
@@ -467,12 +478,75 @@ fn a_phase_can_be_cut_out() {
 
 #[test]
 fn other_options_make_other_collections() {
-    let (file, _) = same_log(plain(), mixed);
+    let (file, _) = same_log(&plain(), mixed);
     let replay = Replay::new(&file[..]).unwrap();
     let options = replay.options().nursery(0).pause_budget(Budget::unlimited());
     let replayed = replay.with_options(options).run().unwrap();
     assert_eq!(replayed.heap.statistics().minor_collections, 0);
     replayed.heap.verify().unwrap();
+}
+
+/// What another heap does, and what it does with a recording of the same program.
+fn beside(recorded_on: &HeapBuilder, other: &HeapBuilder, safepoints: Safepoints) -> (Replayed, Heap) {
+    let (file, _) = recorded(recorded_on, safepoints, &mixed);
+    let (_, elsewhere) = recorded(other, Safepoints::Due, &mixed);
+    assert!(elsewhere.lines().count() >= 6, "{elsewhere}");
+    let replayed = Replay::new(&file[..]).unwrap().with_options(other.clone()).run().unwrap();
+    replayed.heap.verify().unwrap();
+    let mut heap = other.clone().build();
+    let mut recorder = Recorder::start(&mut heap, Vec::new()).unwrap();
+    mixed(&mut heap, &mut recorder);
+    (replayed, heap)
+}
+
+#[test]
+#[cfg_attr(miri, ignore = "long")]
+fn with_quiet_safepoints_another_heap_does_what_it_would_have_done_with_the_program() {
+    let lazy = plain().nursery(0).min_heap(64 << 20);
+    let others =
+        [plain(), plain().nursery(0), plain().pause_budget(Budget::unlimited()).growth(1.3), plain().limit(3 << 20)];
+    for other in &others {
+        let (replayed, heap) = beside(&lazy, other, Safepoints::USUAL);
+        let (again, was) = (replayed.heap.statistics(), heap.statistics());
+        assert_eq!(again.used_bytes, was.used_bytes);
+        assert!(again.collections.abs_diff(was.collections) * 4 <= was.collections, "{again:?}, and was {was:?}");
+    }
+    let (replayed, heap) = beside(&lazy, &others[0], Safepoints::All);
+    let counts = |heap: &Heap| {
+        let statistics = heap.statistics();
+        (statistics.collections, statistics.minor_collections, statistics.freed_objects)
+    };
+    assert_eq!(counts(&replayed.heap), counts(&heap));
+}
+
+#[test]
+#[cfg_attr(miri, ignore = "long")]
+fn quiet_safepoints_leave_a_trace_small() {
+    let size = |safepoints| recorded(&plain(), safepoints, &mixed).0.len();
+    let (due, usual) = (size(Safepoints::Due), size(Safepoints::USUAL));
+    assert!(usual > due && usual < 2 * due, "{due}, and {usual} with quiet safepoints");
+}
+
+#[test]
+fn a_limit_that_is_too_low_for_a_recording_is_said() {
+    let (file, _) = recorded(&plain(), Safepoints::USUAL, &mixed);
+    let replay = Replay::new(&file[..]).unwrap();
+    let options = replay.options().limit(100 << 10);
+    let error = replay.with_options(options).run().unwrap_err();
+    assert!(matches!(error.flaw, Flaw::Limit { limit: 102_400, .. }), "{error}");
+    assert!(error.to_string().ends_with("the heap's limit of 102400 bytes is reached"), "{error}");
+}
+
+#[test]
+fn a_file_of_the_first_format_is_read() {
+    let file = include_bytes!("files/format-1.trace");
+    let replay = Replay::new(&file[..]).unwrap();
+    assert_eq!((replay.settings().quiet_every, replay.settings().limit), (None, 8 << 20));
+    let (replayed, log) = crate::replay(file);
+    assert_eq!((replayed.divergence, replayed.objects), (None, 8159));
+    let last =
+        "#6 minor: 82560 -> 24624 bytes (98304 committed), 1207 objects freed, 968 units in 1 slices, nursery full";
+    assert_eq!(log.lines().last(), Some(last));
 }
 
 /// A step of a random program.
@@ -586,9 +660,12 @@ proptest! {
         units in 20..3000_u64,
         nursery in prop_oneof![Just(0_usize), 1..40_000_usize],
         slices in proptest::option::of(50..2000_u32),
+        safepoints in prop_oneof![Just(Safepoints::All), (1..9_000_u64).prop_map(Safepoints::Every)],
     ) {
         let zeal = Zeal { slice: slices.and_then(std::num::NonZeroU32::new), verify: true, ..Zeal::none() };
         let builder = Heap::builder().zeal(zeal).nursery(nursery).min_heap(32 << 10).pause_budget(Budget::work(units));
-        same_log(builder, |heap, _| run_steps(heap, &steps));
+        let program = |heap: &mut Heap, _: &mut Recorder<Vec<u8>>| run_steps(heap, &steps);
+        let (_, log) = recorded(&builder, Safepoints::Due, &program);
+        prop_assert_eq!(recorded(&builder, safepoints, &program).1, log);
     }
 }

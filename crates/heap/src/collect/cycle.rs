@@ -50,8 +50,8 @@ pub(crate) struct Accounts {
 }
 
 impl Accounts {
-    pub(crate) fn new(zeal: Zeal) -> Accounts {
-        Accounts { until_forced: zeal.collect_every.map_or(1, u32::from), ..Accounts::default() }
+    pub(crate) fn new(zeal: Zeal, clock: Clock) -> Accounts {
+        Accounts { until_forced: zeal.collect_every.map_or(1, u32::from), clock, ..Accounts::default() }
     }
 }
 
@@ -206,7 +206,7 @@ impl Heap {
         }
         self.store.begin_slice();
         let swept_before = self.store.swept_bytes();
-        let mut meter = Meter::start(budget);
+        let mut meter = Meter::start(budget, self.accounts.clock.now);
         loop {
             let granted = meter.grant();
             if granted == 0 {

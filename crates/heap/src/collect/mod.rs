@@ -1,12 +1,14 @@
 //! Collections: where they may happen, and what a program can ask of them.
 //!
 //! A collection is a cycle of the store (`raw/cycle.rs`), done in slices. `cycle.rs` runs the slices and keeps the
-//! accounts; `timing.rs` sets when the next one is due, by what `schedule/` decides.
+//! accounts; `timing.rs` sets when the next one is due, by what `schedule/` decides; `due.rs` is what a safepoint compares with.
 
 mod cycle;
+mod due;
 mod timing;
 
 pub(crate) use cycle::Accounts;
+pub(crate) use due::Due;
 
 use crate::budget::{Budget, Progress};
 use crate::events::Reason;
@@ -85,14 +87,24 @@ impl Heap {
     /// ```
     #[inline(always)]
     pub fn safepoint<R: Trace + ?Sized>(&mut self, roots: &R) {
-        if self.store.taken_bytes() >= self.pressure.due {
+        if self.pressure.due.is_reached(self.store.taken_bytes()) {
             self.safepoint_slow(roots);
         }
     }
 
     #[cold]
     #[inline(never)]
-    pub(crate) fn safepoint_slow<R: Trace + ?Sized>(&mut self, roots: &R) {
+    fn safepoint_slow<R: Trace + ?Sized>(&mut self, roots: &R) {
+        let taken = self.store.taken_bytes();
+        if self.pressure.due.is_for_collector(taken) {
+            self.safepoint_when_due(roots);
+        } else {
+            self.observed(Operation::QuietSafepoint, roots, |heap| heap.pressure.due.told(taken));
+        }
+    }
+
+    /// A safepoint at which the collector has something to do.
+    pub(crate) fn safepoint_when_due<R: Trace + ?Sized>(&mut self, roots: &R) {
         self.observed(Operation::Safepoint, roots, |heap| heap.safepoint_work(roots));
     }
 

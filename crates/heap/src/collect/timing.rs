@@ -60,7 +60,7 @@ impl Heap {
 
     /// Has the next safepoint do what is due.
     pub(super) fn due_at_once(&mut self) {
-        self.pressure.due = self.pressure.due.min(self.store.taken_bytes());
+        self.pressure.due.hasten(self.store.taken_bytes());
     }
 
     /// How the collection that is under way should go on.
@@ -77,7 +77,7 @@ impl Heap {
     /// Sets when the next slice or collection is due, by what is in the heap now.
     pub(crate) fn reschedule(&mut self) {
         if self.schedule.collector == Collector::None {
-            self.pressure.due = u64::MAX;
+            self.pressure.due.set(u64::MAX, self.store.taken_bytes());
             return;
         }
         let taken = self.store.taken_bytes();
@@ -104,7 +104,7 @@ impl Heap {
         let asked =
             self.schedule.major_wanted || self.accounts.cycle.is_some_and(|cycle| cycle.reason == Reason::Asked);
         let at_once = self.zeal.forces_collections() || self.pressure.failed || asked;
-        self.pressure.due = if at_once { 0 } else { self.accounts.planned };
+        self.pressure.due.set(if at_once { 0 } else { self.accounts.planned }, taken);
     }
 
     /// Tells that a slice is larger than any was in this collection, and than the budget.

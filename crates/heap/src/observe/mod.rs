@@ -11,7 +11,7 @@ mod witness;
 pub(crate) use profile::Profiler;
 pub use profile::{AllocationProfile, Place, ProfileRow};
 pub use replay::{Misfit, Roots, TypeNumber};
-pub(crate) use replay::{new_type, put, set_edges, set_element, touch};
+pub(crate) use replay::{collect_as_failed, new_type, put, put_in_any_case, set_edges, set_element, touch};
 pub use witness::{Edge, Kind, Newborn, Operation, Outcome, RootGroup, Settings, Touching, Witness};
 pub(crate) use witness::{perform, settings};
 

@@ -28,11 +28,10 @@ use std::panic::Location;
 pub enum Place {
     /// What the program has given to [`Heap::set_place`].
     Guest(u64),
-    /// The line of the host's source that has called [`Heap::alloc`], or another form of allocation that panics; also
-    /// [`Heap::try_alloc`] and [`Heap::try_alloc_with`].
+    /// The line of the host's source that has called [`Heap::alloc`], or another form of allocation.
     Host(&'static Location<'static>),
-    /// Neither is known: no place was set, and the allocation was a slice or a string by a `try_` form or from an iterator,
-    /// or a value of more than 2 KiB.
+    /// Neither is known: no place was set, and the allocation was a value of more than 2 KiB, or by
+    /// [`Heap::try_build_slice`].
     Unknown,
 }
 
@@ -501,6 +500,12 @@ mod tests {
         heap.alloc_slice(&[1_u64; 4000]);
         heap.alloc_slice_with(4, |n| n);
         heap.alloc_str("text");
+        heap.alloc_slice_from_iter(0..4_u8);
+        heap.try_alloc_slice(&[1_u64; 4]).unwrap();
+        heap.try_alloc_slice_with(4, |n| n).unwrap();
+        heap.try_alloc_slice_from_iter(0..4_u8).unwrap();
+        heap.try_alloc_str("text").unwrap();
+        heap.alloc_or_collect(&(), 1_u64).unwrap();
         let profile = heap.allocation_profile();
         let mut lines: Vec<u32> = profile
             .rows()
@@ -511,9 +516,9 @@ mod tests {
             })
             .collect();
         lines.sort_unstable();
-        assert!(lines.into_iter().eq(first + 1..first + 9));
+        assert!(lines.into_iter().eq(first + 1..first + 15));
         heap.track_allocations();
-        heap.try_alloc_str("text").unwrap();
+        heap.try_build_slice(1, |_| Ok::<u8, ()>(1)).unwrap();
         heap.alloc([0_u8; 5000]);
         heap.set_place(Some(9));
         heap.try_alloc_slice(&[1_u8]).unwrap();

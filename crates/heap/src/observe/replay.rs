@@ -15,6 +15,8 @@ pub struct TypeNumber(usize);
 pub enum Misfit {
     /// There is no such object: its parts do not fit its size.
     Form,
+    /// The limit leaves no room for it.
+    Limit,
     /// There was no memory for it.
     Refused,
 }
@@ -46,18 +48,34 @@ pub(crate) fn put(
     block: Option<usize>,
     long: Option<(u32, u32)>,
 ) -> Result<AnyGc, Misfit> {
-    let form = Form { granules, block, long };
-    let mut made = heap.store.put_replica(of.0, form);
-    if let Err(Unfit::Refused(AllocErrorKind::Limit)) = made {
-        // A callback had raised the limit; the new one is told with the next operation.
-        let limit = std::mem::replace(&mut heap.store.limit, usize::MAX);
-        made = heap.store.put_replica(of.0, form);
-        heap.store.limit = limit;
-    }
-    made.map_err(|unfit| match unfit {
+    heap.store.put_replica(of.0, Form { granules, block, long }).map_err(|unfit| match unfit {
         Unfit::Form => Misfit::Form,
+        Unfit::Refused(AllocErrorKind::Limit) => Misfit::Limit,
         Unfit::Refused(_) => Misfit::Refused,
     })
+}
+
+/// Collects the whole heap, as an allocation has failed.
+pub(crate) fn collect_as_failed<R: Trace + ?Sized>(heap: &mut Heap, roots: &R) {
+    heap.pressure.failed = true;
+    heap.safepoint_when_due(roots);
+}
+
+/// As `put`, beyond the limit if need be: a callback had raised it, and the new one is told with the next operation.
+pub(crate) fn put_in_any_case(
+    heap: &mut Heap,
+    of: TypeNumber,
+    granules: u8,
+    block: Option<usize>,
+    long: Option<(u32, u32)>,
+) -> Result<AnyGc, Misfit> {
+    let mut made = put(heap, of, granules, block, long);
+    if made == Err(Misfit::Limit) {
+        let limit = std::mem::replace(&mut heap.store.limit, usize::MAX);
+        made = put(heap, of, granules, block, long);
+        heap.store.limit = limit;
+    }
+    made
 }
 
 pub(crate) fn set_edges(heap: &mut Heap, object: AnyGc, edges: &[AnyGc]) -> bool {

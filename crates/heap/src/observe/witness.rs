@@ -3,7 +3,8 @@
 //!
 //! What a safepoint at which nothing is due did need not be told: nothing. So all is told at those at which a slice is done,
 //! or that are asked for by name: first the objects that were made since, then those that were touched, in that order, then
-//! the edges that these have by now, and the roots.
+//! the edges that these have by now, and the roots. A witness may ask to be told of some of the others as well, the *quiet*
+//! ones, for those who want to know where another heap could have collected.
 
 use crate::budget::Budget;
 use crate::collect::Collector;
@@ -17,6 +18,12 @@ use std::collections::HashSet;
 
 /// Somebody who is told what a program does to a heap.
 pub trait Witness {
+    /// It is told of quiet safepoints as well: of one whenever so many bytes were taken since it was told of anything.
+    /// `None` for none.
+    fn quiet_every(&self) -> Option<u64> {
+        None
+    }
+
     /// An object was made. Its edges follow before the next operation.
     fn born(&mut self, object: &Newborn);
 
@@ -110,6 +117,8 @@ pub enum RootGroup {
 pub enum Operation {
     /// A safepoint at which something was due.
     Safepoint,
+    /// One at which nothing was.
+    QuietSafepoint,
     /// [`Heap::step`].
     Step(Budget),
     /// [`Heap::start_major`].
@@ -162,6 +171,8 @@ pub struct Settings {
     pub zeal: Zeal,
     /// Something was allocated before.
     pub is_used: bool,
+    /// As [`Witness::quiet_every`].
+    pub quiet_every: Option<u64>,
 }
 
 /// The options of a heap.
@@ -177,6 +188,7 @@ pub(crate) fn settings(heap: &Heap) -> Settings {
         collector,
         zeal: heap.zeal,
         is_used: heap.store.taken_bytes() > 0,
+        quiet_every: heap.observers.witness.as_ref().and_then(|witness| witness.quiet_every()),
     }
 }
 
@@ -194,7 +206,7 @@ pub(crate) fn perform<R: Trace + ?Sized>(
     heap.pressure.failed = failed;
     heap.observers.external_after = Some(external_after);
     match operation {
-        Operation::Safepoint => heap.safepoint_slow(roots),
+        Operation::Safepoint => heap.safepoint_when_due(roots),
         Operation::Step(budget) => {
             let _ = heap.step(roots, budget);
         }
@@ -202,7 +214,7 @@ pub(crate) fn perform<R: Trace + ?Sized>(
         Operation::Collect => heap.collect(roots),
         Operation::CollectMinor => heap.collect_minor(roots),
         Operation::SetLimit(limit) => heap.set_limit(limit),
-        Operation::Nothing => {}
+        Operation::QuietSafepoint | Operation::Nothing => {}
     }
     heap.settle_external();
 }
@@ -251,8 +263,10 @@ impl Heap {
     /// Has a witness told from now on.
     pub(crate) fn set_witness(&mut self, witness: Option<Box<dyn Witness>>) -> Option<Box<dyn Witness>> {
         self.tell_born();
+        let every = witness.as_ref().and_then(|witness| witness.quiet_every());
         let before = std::mem::replace(&mut self.observers.witness, witness);
         self.set_watch();
+        self.pressure.due.tell_every(every, self.store.taken_bytes());
         before
     }
 

@@ -2,7 +2,9 @@
 //!
 //! It is read twice in a slice, which takes some fifty nanoseconds of a hundred thousand. That of the thread's own time on a
 //! processor takes some hundred more, and is read only if somebody listens to pauses. Nothing that is decided depends on
-//! either.
+//! either, but how long a slice goes on whose budget is a time.
+//!
+//! What time it is, a function tells that the heap's builder may have replaced. Should it jump, a time is too long or none.
 
 use std::time::{Duration, Instant};
 
@@ -50,6 +52,7 @@ pub struct Timing {
 /// Measures the slices of collections.
 #[derive(Debug)]
 pub(crate) struct Clock {
+    pub(crate) now: fn() -> Instant,
     made: Instant,
     /// When the last collection ended.
     last_end: Instant,
@@ -70,12 +73,19 @@ pub(crate) struct Clock {
 
 impl Default for Clock {
     fn default() -> Clock {
-        let now = Instant::now();
+        Clock::new(Instant::now)
+    }
+}
+
+impl Clock {
+    pub(crate) fn new(now: fn() -> Instant) -> Clock {
+        let made = now();
         Clock {
-            made: now,
-            last_end: now,
-            slice_began: now,
-            cycle_began: now,
+            now,
+            made,
+            last_end: made,
+            slice_began: made,
+            cycle_began: made,
             reads_cpu: false,
             cpu_began: None,
             paused: Duration::ZERO,
@@ -91,33 +101,33 @@ const WHOLE: u32 = 1_000_000;
 
 impl Clock {
     pub(crate) fn begin_cycle(&mut self) {
-        self.cycle_began = Instant::now();
+        self.cycle_began = (self.now)();
         (self.paused, self.longest) = (Duration::ZERO, Duration::ZERO);
     }
 
     pub(crate) fn begin_slice(&mut self) {
         self.cpu_began = self.reads_cpu.then(thread_time).flatten();
-        self.slice_began = Instant::now();
+        self.slice_began = (self.now)();
     }
 
     /// Ends the lap that began with the slice, or with the end of the last lap.
     pub(crate) fn end_lap(&mut self) -> Lap {
-        let now = Instant::now();
+        let now = (self.now)();
         let cpu_now = self.reads_cpu.then(thread_time).flatten();
         let cpu = cpu_now.zip(self.cpu_began).map(|(now, began)| now.saturating_sub(began));
-        let lap = Lap { began: self.slice_began, took: now - self.slice_began, cpu };
+        let lap = Lap { began: self.slice_began, took: now.saturating_duration_since(self.slice_began), cpu };
         (self.slice_began, self.cpu_began) = (now, cpu_now);
-        self.paused += lap.took;
+        self.paused = self.paused.saturating_add(lap.took);
         self.longest = self.longest.max(lap.took);
-        self.at_work += lap.took;
-        self.at_work_ever += lap.took;
+        self.at_work = self.at_work.saturating_add(lap.took);
+        self.at_work_ever = self.at_work_ever.saturating_add(lap.took);
         lap
     }
 
     /// The cycle has ended, as has its last lap.
     pub(crate) fn end_cycle(&mut self) -> Timing {
         let now = self.slice_began;
-        let since_last = now - self.last_end;
+        let since_last = now.saturating_duration_since(self.last_end);
         let mutator_ppm = mutator_ppm(self.at_work, since_last);
         self.average_ppm = u32::midpoint(self.average_ppm, mutator_ppm);
         self.last_end = now;
@@ -125,7 +135,7 @@ impl Clock {
         Timing {
             paused: self.paused,
             longest: self.longest,
-            lasted: now - self.cycle_began,
+            lasted: now.saturating_duration_since(self.cycle_began),
             since_last,
             mutator_ppm,
             average_mutator_ppm: self.average_ppm,
@@ -134,12 +144,16 @@ impl Clock {
 
     /// How long the program ran since the heap was made.
     pub(crate) fn of_program(&self) -> Duration {
-        self.made.elapsed().saturating_sub(self.at_work_ever)
+        self.since_made().saturating_sub(self.at_work_ever)
+    }
+
+    fn since_made(&self) -> Duration {
+        (self.now)().saturating_duration_since(self.made)
     }
 
     /// The part of the time since the heap was made in which the program ran, from 0 to 1.
     pub(crate) fn mutator_utilisation(&self) -> f64 {
-        f64::from(mutator_ppm(self.at_work_ever, self.made.elapsed())) / f64::from(WHOLE)
+        f64::from(mutator_ppm(self.at_work_ever, self.since_made())) / f64::from(WHOLE)
     }
 }
 

@@ -1,7 +1,7 @@
 //! `tumulus compare` and `tumulus merge`: runs side by side.
 //!
-//! Each run is a process of its own, `tumulus run --config - --json -`: they cannot disturb each other but by being there,
-//! and one that the system kills is a row without figures.
+//! Each run is a process of its own, `tumulus run --config - --json - --sample 0`: they cannot disturb each other but by being
+//! there, and one that the system kills is a row without figures.
 
 use super::output::{Output, create};
 use super::what::What;
@@ -81,7 +81,7 @@ pub(super) fn run(arguments: &Arguments, interrupt: &AtomicBool, out: &mut Outpu
     let settings = arguments.what.settings()?;
     let is_curve = arguments.curve || arguments.vary.is_empty();
     let sizes: &[f64] = if is_curve { &CURVE } else { &[] };
-    let plan = Plan::new(&settings, &arguments.vary, sizes).map_err(Failure::usage)?;
+    let plan = Plan::new(&settings, &arguments.vary, sizes)?;
     let plan = plan.rounds(arguments.rounds).null_limit(arguments.null_limit);
     let files = arguments.outputs.open()?;
     let cores = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
@@ -183,7 +183,7 @@ fn in_a_process(settings: &Settings, interrupt: &AtomicBool) -> Result<Outcome, 
     let failed = |error: io::Error| format!("a run cannot be started: {error}");
     let program = std::env::current_exe().map_err(failed)?;
     let mut child = Command::new(program)
-        .args(["run", "--config", "-", "--json", "-", "--quiet"])
+        .args(["run", "--config", "-", "--json", "-", "--sample", "0", "--quiet"])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

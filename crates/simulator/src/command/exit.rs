@@ -1,5 +1,7 @@
 //! How the program ends: with which code, and with which words if it has failed.
 
+use crate::compare::VaryError;
+use crate::subject::SubjectError;
 use std::fmt::Display;
 use std::io::{self, ErrorKind, Write};
 use std::path::Path;
@@ -60,6 +62,25 @@ impl Failure {
         // If not even that can be written, there is nobody to tell.
         let _ = writeln!(anstream::stderr(), "{style}error:{style:#} {words}");
         code.into()
+    }
+}
+
+/// A file that is no trace is nothing wrong with the command line.
+impl From<SubjectError> for Failure {
+    fn from(error: SubjectError) -> Failure {
+        match error {
+            SubjectError::Trace { .. } | SubjectError::NoSafepoints { .. } => Failure::other(error),
+            _ => Failure::usage(error),
+        }
+    }
+}
+
+impl From<VaryError> for Failure {
+    fn from(error: VaryError) -> Failure {
+        match error {
+            VaryError::Subject(error) => error.into(),
+            _ => Failure::usage(error),
+        }
     }
 }
 

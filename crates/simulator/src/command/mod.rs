@@ -67,6 +67,7 @@ Examples:
   tumulus compare binary-trees --vary growth=1.5,2,4
   tumulus compare binary-trees --vary limit=1.5x,3x,nursery=0,1m --rounds 5
   tumulus compare binary-trees --vary depth=14,16,18 --curve --jobs 1 --json all.json
+  tumulus compare recorded.trace --vary nursery=0,1m       a recorded program
 
 On several machines, or in an array of jobs:
   tumulus compare binary-trees --curve --shard 1/3 --json 1.json
@@ -80,13 +81,15 @@ const INSPECT_EXAMPLES: &str = "\
 Examples:
   tumulus inspect b.heapsnapshot
   tumulus inspect b.heapsnapshot --path @1234
-  tumulus inspect b.heapsnapshot --diff a.heapsnapshot";
+  tumulus inspect b.heapsnapshot --diff a.heapsnapshot
+  tumulus inspect b.heapsnapshot --json - | jq .retain_most[0]";
 
 const TRACE_EXAMPLES: &str = "\
 Examples:
   tumulus record splay --limit 64m -o splay.trace
   tumulus replay splay.trace                       the same collections, in the same places
   tumulus replay splay.trace --nursery 0           those of another heap
+  tumulus compare splay.trace --vary nursery=0,1m  several of them, side by side
   tumulus trace info splay.trace
   tumulus trace check *.trace
   tumulus trace cut splay.trace --phase measure -o part.trace";
@@ -110,7 +113,7 @@ enum Command {
     /// Runs a workload, and shows what the collector did
     #[command(after_help = RUN_EXAMPLES)]
     Run(run::Arguments),
-    /// Runs a workload with other options, limits and parameters, and puts the runs side by side
+    /// Runs a workload, or replays a trace, with other options and limits, and puts the runs side by side
     #[command(after_help = COMPARE_EXAMPLES)]
     Compare(compare::Arguments),
     /// Puts together what `compare --shard` has written

@@ -4,12 +4,14 @@ use super::output::{Output, create};
 use super::watch::{Live, Watch};
 use super::what::What;
 use super::{Code, Failure};
+use crate::options::Bytes;
 use crate::outcome::{End, Outcome};
-use crate::run::{Setup, run as run_workload};
+use crate::run::{Setup, USUAL_SAMPLES, run as run_workload};
 use crate::subject::Subject;
 use crate::{report, show};
 use clap::{Args, ValueEnum};
 use std::io::{LineWriter, Write};
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -49,6 +51,10 @@ pub(super) struct Outputs {
     /// Writes a heap snapshot in the middle of the run; given twice, after a third and two thirds, and so on
     #[arg(long, value_name = "FILE")]
     snapshot: Vec<PathBuf>,
+    /// Samples where objects are allocated, one for so many bytes on average, for the report and the JSON; 0 for none
+    /// [default: 512k, if one of these is wanted]
+    #[arg(long, value_name = "BYTES")]
+    sample: Option<Bytes>,
     /// Prints a line for each collection while it runs
     #[arg(long)]
     live: bool,
@@ -81,7 +87,7 @@ impl Arguments {
 
 pub(super) fn run(arguments: &Arguments, interrupt: &Arc<AtomicBool>, out: &mut Output) -> Result<Code, Failure> {
     let settings = arguments.what.settings()?;
-    let mut subject = settings.open().map_err(Failure::usage)?;
+    let mut subject = settings.open()?;
     let setup = settings.setup(&subject);
     arguments.outputs.measure(&mut subject, setup, interrupt, out)
 }
@@ -114,6 +120,7 @@ impl Outputs {
         let setup = Setup {
             logs,
             snapshots: self.snapshot.clone(),
+            sample: setup.sample.or(self.sample()),
             interrupt: Arc::clone(interrupt),
             watch: (!self.quiet).then(|| Box::new(move |state: &_| progress.show(state)) as Box<_>),
             ..setup
@@ -138,6 +145,14 @@ impl Outputs {
             self.name_files(out)?;
         }
         Ok(code(&outcome))
+    }
+
+    /// How far apart allocations are sampled: not at all where nobody would be told, so that figures are not disturbed.
+    fn sample(&self) -> Option<NonZeroUsize> {
+        match self.sample {
+            Some(Bytes(bytes)) => NonZeroUsize::new(usize::try_from(bytes).unwrap_or(usize::MAX)),
+            None => (self.json.is_some() || self.html.is_some()).then_some(USUAL_SAMPLES),
+        }
     }
 
     /// Whether nothing but figures for another program is printed.

@@ -4,18 +4,16 @@ use super::output::{Output, create};
 use super::run::Outputs;
 use super::what::What;
 use super::{Code, Failure};
-use crate::options::HeapOptions;
-use crate::replayed::{Replayed, options_of};
-use crate::run::Setup;
-use crate::subject::Subject;
-use crate::workloads::Values;
+use crate::options::{Bytes, HeapOptions};
+use crate::replayed;
+use crate::settings::Settings;
 use clap::{Args, Subcommand};
 use std::fs::{self, File};
 use std::io::{BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use tumulus_trace::{Caveat, Event, Part, Reader, Replay, TraceError, check, cut, info};
+use tumulus_trace::{Caveat, Part, Safepoints, check, cut, info};
 
 /// The arguments of `record`.
 #[derive(Args, Clone, Debug)]
@@ -25,6 +23,10 @@ pub(super) struct RecordArguments {
     /// Where the trace goes
     #[arg(long, short, value_name = "FILE", default_value = "tumulus.trace")]
     output: PathBuf,
+    /// Of the safepoints at which nothing is due, on which a replay with other options depends, records one for every so many
+    /// bytes of allocation; or all, or none of them: due
+    #[arg(long, value_name = "BYTES", default_value = "16k", value_parser = safepoints)]
+    safepoints: Safepoints,
     #[command(flatten)]
     outputs: Outputs,
 }
@@ -82,9 +84,10 @@ pub(super) fn record(
     out: &mut Output,
 ) -> Result<Code, Failure> {
     let settings = arguments.what.settings()?;
-    let mut subject = settings.open().map_err(Failure::usage)?;
+    let mut subject = settings.open()?;
     let mut setup = settings.setup(&subject);
     setup.record = Some(Box::new(create(&arguments.output)?));
+    setup.safepoints = arguments.safepoints;
     let code = arguments.outputs.measure(&mut subject, setup, interrupt, out)?;
     if !arguments.outputs.is_silent() {
         writeln!(out, "\n{:<11} {}", "recorded", arguments.output.display())?;
@@ -97,34 +100,11 @@ pub(super) fn replay(
     interrupt: &Arc<AtomicBool>,
     out: &mut Output,
 ) -> Result<Code, Failure> {
-    let path = &arguments.file;
-    let broken = |error: TraceError| Failure::Other(format!("{}: {error}", path.display()));
-    let recorded = match Reader::new(open(path)?).and_then(|mut reader| reader.next_event()).map_err(broken)? {
-        Some(Event::Settings(settings)) => options_of(&settings),
-        _ => HeapOptions::default(),
-    };
-    let mut replay = Replay::new(open(path)?).map_err(broken)?;
+    let (mut subject, told) = replayed::open(&arguments.file, &arguments.heap)?;
     let is_as_recorded = arguments.heap == HeapOptions::default();
-    let options = arguments.heap.clone().or(recorded);
-    if !is_as_recorded {
-        replay = replay.with_options(options.builder());
-    }
-    let workload = Replayed::new(replay);
-    let told = workload.told();
-    let mut command = vec!["tumulus".into(), "replay".into(), path.display().to_string()];
-    for (name, value) in arguments.heap.pairs() {
-        command.extend([format!("--{name}"), value]);
-    }
-    let name = path.file_name().map_or_else(|| "trace".into(), |name| name.to_string_lossy().into_owned());
-    let summary = "a recorded program, replayed".to_string();
-    let mut subject = Subject { name, summary, parameters: Values::default(), workload: Box::new(workload) };
-    let setup = Setup {
-        workload: subject.name.clone(),
-        summary: subject.summary.clone(),
-        command,
-        options,
-        ..Setup::default()
-    };
+    let workload = Some(arguments.file.display().to_string());
+    let settings = Settings { workload, heap: arguments.heap.clone(), ..Settings::default() };
+    let setup = settings.setup(&subject);
     let mut code = arguments.outputs.measure(&mut subject, setup, interrupt, out)?;
     let told = told.borrow();
     let mut words = Vec::new();
@@ -197,6 +177,17 @@ fn cut_out(file: &Path, output: &Path, part: &Part) -> Result<(), Failure> {
 
 fn open(path: &Path) -> Result<BufReader<File>, Failure> {
     File::open(path).map(BufReader::new).map_err(Failure::at(path))
+}
+
+fn safepoints(text: &str) -> Result<Safepoints, String> {
+    match text {
+        "due" => Ok(Safepoints::Due),
+        "all" => Ok(Safepoints::All),
+        _ => match text.parse() {
+            Ok(Bytes(bytes)) => Ok(Safepoints::Every(bytes)),
+            Err(_) => Err("write a number of bytes such as 16k, all, or due".into()),
+        },
+    }
 }
 
 fn range(text: &str) -> Result<std::ops::Range<u64>, String> {

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 /// What is run, by flags, by a file, or both.
 #[derive(Args, Clone, Debug, Default)]
 pub(super) struct What {
-    /// A workload that is built in (see `tumulus workloads`) [default: the config's, or else requests]
+    /// A workload that is built in (see `tumulus workloads`), or a trace [default: the config's, or else requests]
     pub(super) workload: Option<String>,
     /// A file of TOML with settings; - for standard input. Flags go before it
     #[arg(long, short, value_name = "FILE")]

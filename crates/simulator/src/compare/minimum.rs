@@ -36,7 +36,7 @@ const DOUBLINGS: usize = 6;
 /// ```
 pub fn minimum_heap(settings: &Settings, runner: &Runner<'_>, interrupt: &AtomicBool) -> Result<u64, String> {
     let mut tried = settings.clone();
-    tried.heap.limit = None;
+    tried.heap.limit = Some(Bytes::MAX);
     let unlimited = checked(runner(&tried)?)?;
     let patience = (unlimited.time.wall as f64 / 1e9 * PATIENCE).max(LEAST_PATIENCE);
     tried.time_limit = Some(settings.time_limit.map_or(patience, |limit| limit.min(patience)));

@@ -25,6 +25,7 @@ pub use vary::{Contender, Size, VaryError};
 
 use crate::options::{Bytes, HeapOptions, Which};
 use crate::outcome::{Machine, Outcome};
+use crate::replayed;
 use crate::run::machine;
 use crate::settings::Settings;
 use serde::{Deserialize, Serialize};
@@ -58,6 +59,7 @@ pub const CURVE: [f64; 7] = [1.0, 1.25, 1.5, 2.0, 3.0, 4.0, 6.0];
 pub struct Plan {
     contenders: Vec<Contender>,
     rounds: usize,
+    notes: Vec<String>,
 }
 
 /// Does one run. It may be called from several threads at once.
@@ -148,6 +150,9 @@ pub struct Comparison {
     pub contenders: Vec<Contender>,
     /// How many times each is run.
     pub rounds: usize,
+    /// What a reader should know of what is compared; in words.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
     /// The shards of which the results are here.
     pub shards: Vec<Shard>,
     /// The runs that were done.
@@ -183,7 +188,8 @@ impl Plan {
         if !sizes.is_empty() {
             contenders = contenders.iter().flat_map(|contender| contender.in_sizes(sizes)).collect();
         }
-        let mut plan = Plan { contenders, rounds: 1 };
+        let notes = settings.trace().map_or(Ok(Vec::new()), replayed::notes)?;
+        let mut plan = Plan { contenders, rounds: 1, notes };
         plan.add_null(None);
         Ok(plan)
     }
@@ -239,6 +245,7 @@ impl Plan {
                 .filter(|(name, _)| HeapOptions::default().set(name, "").is_none())
                 .cloned()
                 .collect();
+            let limit = Some(limit.unwrap_or(Bytes::MAX));
             let heap = HeapOptions { collector: Some(Which::None), limit, ..HeapOptions::default() };
             let settings = Settings { heap, ..contender.settings.clone() };
             let label =
@@ -277,6 +284,7 @@ impl Plan {
             machine: machine(),
             contenders: self.contenders.clone(),
             rounds: self.rounds,
+            notes: self.notes.clone(),
             shards: vec![how.shard],
             runs,
             rows: Vec::new(),

@@ -168,6 +168,7 @@ mod tests {
             machine: crate::outcome::Machine::default(),
             contenders: vec![contender("a"), contender("b")],
             rounds: 3,
+            notes: Vec::new(),
             shards: vec![Shard::default()],
             runs: figures
                 .into_iter()

@@ -60,8 +60,9 @@ pub enum VaryError {
 /// All combinations.
 pub(super) fn contenders(settings: &Settings, vary: &[String]) -> Result<Vec<Contender>, VaryError> {
     // Said in full, so that a result means the same when the defaults have changed.
-    let settings =
-        Settings { workload: Some(settings.workload().into()), seed: Some(settings.seed()), ..settings.clone() };
+    let (workload, seed) = (Some(settings.workload().into()), Some(settings.seed()));
+    let heap = settings.heap.clone().or(settings.open()?.options);
+    let settings = Settings { workload, seed, heap, ..settings.clone() };
     let first = Contender { label: String::new(), changes: Vec::new(), settings, size: Size::AsSet, is_null: false };
     let mut contenders = vec![first];
     for (name, values) in read(vary)? {
@@ -133,6 +134,9 @@ impl Contender {
             changed.size = Size::OfMinimum(multiple);
             return Ok(changed);
         }
+        if name == "seed" && changed.settings.trace().is_some() {
+            return Err(wrong("a trace is the same for every seed".into()));
+        }
         if name == "seed" {
             changed.settings.seed = Some(value.parse().map_err(|_| wrong("write a number".into()))?);
             return Ok(changed);
@@ -168,7 +172,7 @@ impl Contender {
 
     pub(super) fn without_limit(&self) -> Settings {
         let mut settings = self.settings.clone();
-        settings.heap.limit = None;
+        settings.heap.limit = Some(Bytes::MAX);
         settings
     }
 
@@ -191,7 +195,7 @@ impl Contender {
                 Err(error) => return Run { contender, round, minimum, limit: None, figures: Err(error.clone()) },
             }
         }
-        let limit = settings.heap.limit.map(|limit| limit.0);
+        let limit = settings.heap.limit.filter(|&limit| limit != Bytes::MAX).map(|limit| limit.0);
         let figures = runner(&settings).map(|outcome| Figures::of(&outcome));
         Run { contender, round, minimum, limit, figures }
     }

@@ -7,7 +7,7 @@ mod distribution;
 mod tables;
 
 pub use distribution::{Distribution, Percentile, Utilisation};
-pub use tables::{Census, Place, Totals, TypeRow};
+pub use tables::{Allocation, Allocations, Census, Place, Totals, TypeRow};
 
 use crate::options::HeapOptions;
 use crate::workloads::Values;
@@ -70,6 +70,9 @@ pub struct Outcome {
     pub pauses: Pauses,
     /// The least share of any window of time that the program had for itself, by the length of the window, ascending.
     pub utilisation: Vec<Utilisation>,
+    /// Whether frames were done in time, if the workload has frames.
+    #[serde(default)]
+    pub frames: Option<Frames>,
     /// The size of the heap over time.
     pub curve: Vec<Sample>,
     /// What the program was doing, from when on.
@@ -86,6 +89,9 @@ pub struct Outcome {
     pub abandoned: u64,
     /// What was in the heap.
     pub census: Census,
+    /// Where objects were allocated, if that was asked for.
+    #[serde(default)]
+    pub allocations: Option<Allocations>,
     /// External memory by the place where it was made.
     pub places: Vec<Place>,
     /// What a reader should know, in words; what matters most first.
@@ -189,6 +195,19 @@ pub struct Stretch {
     pub count: u64,
     /// How long they took together.
     pub total: u64,
+}
+
+/// Frames of a workload that draws, or of something else that has a deadline each time.
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Frames {
+    /// How many.
+    pub count: u64,
+    /// How many of them took longer than they should,
+    pub late: u64,
+    /// which is this.
+    pub within: u64,
+    /// How long the longest took.
+    pub longest: u64,
 }
 
 /// The size of the heap at a moment.
@@ -328,6 +347,9 @@ pub struct Collection {
     pub freed_objects: u64,
     /// Bytes that it has freed.
     pub freed_bytes: u64,
+    /// All bytes that had been allocated in the heap when it ended.
+    #[serde(default)]
+    pub allocated: u64,
     /// Slices hurried in it.
     pub hurried: bool,
 }

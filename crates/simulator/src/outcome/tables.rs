@@ -56,6 +56,34 @@ pub struct TypeRow {
     pub pages: u64,
 }
 
+/// Where objects were allocated, estimated from samples.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Allocations {
+    /// There was a sample for so many bytes, on average.
+    pub mean_bytes: u64,
+    /// The places, and types of objects; those with the most bytes come first.
+    pub rows: Vec<Allocation>,
+}
+
+/// Objects of one type that were allocated in one place of the source.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Allocation {
+    /// File, line and column.
+    pub place: String,
+    /// The type.
+    pub name: String,
+    /// How many samples there were.
+    pub samples: u64,
+    /// How many objects there were, by these.
+    pub objects: u64,
+    /// Bytes of their cells and blocks.
+    pub bytes: u64,
+    /// How many were alive in the end, as far as is known.
+    pub live_objects: u64,
+    /// The bytes of these.
+    pub live_bytes: u64,
+}
+
 /// External memory that was made in one place of the source.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Place {

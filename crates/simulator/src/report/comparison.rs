@@ -31,6 +31,13 @@ pub(super) fn page(comparison: &Comparison) -> String {
         .collect();
     utilisation::write(&mut page, &curves);
     table(&mut page, &rows);
+    if !comparison.notes.is_empty() {
+        page.section("notes", "To be kept in mind", "", |page| {
+            for note in &comparison.notes {
+                page.raw(format_args!("<p>{}</p>\n", Esc(note)));
+            }
+        });
+    }
     page.section("again", "To do it again", "", |page| {
         tables::command(page, &comparison.command);
         let machine = &comparison.machine;

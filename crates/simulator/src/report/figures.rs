@@ -1,7 +1,7 @@
 //! The three figures that matter most, and what should be known of a run.
 
 use super::page::{Esc, Page};
-use crate::outcome::{End, Finding, Outcome, Weight};
+use crate::outcome::{End, Finding, Frames, Outcome, Weight};
 use crate::show::{bytes, count, percent, rate, time};
 
 /// One of the three.
@@ -80,6 +80,8 @@ fn throughput(outcome: &Outcome) -> Key<'static> {
 fn latency(outcome: &Outcome) -> Key<'static> {
     let pauses = &outcome.pauses.all;
     let within = |percent| time(pauses.percentile(percent));
+    let late = |frames: Frames| ("late frames", format!("{} of {}", count(frames.late), count(frames.count)));
+    let frames = outcome.frames.map(late);
     if pauses.count == 0 {
         return Key {
             id: "latency",
@@ -87,7 +89,7 @@ fn latency(outcome: &Outcome) -> Key<'static> {
             figure: "none".into(),
             about: "The collector never paused the program.".into(),
             meter: Vec::new(),
-            facts: Vec::new(),
+            facts: frames.into_iter().collect(),
         };
     }
     Key {
@@ -99,11 +101,10 @@ fn latency(outcome: &Outcome) -> Key<'static> {
             ("minor", share(outcome.pauses.minor.total, pauses.total)),
             ("full", share(outcome.pauses.full.total, pauses.total)),
         ],
-        facts: vec![
-            ("half of them", within(50.0)),
-            ("999 of 1000", within(99.9)),
-            ("the longest", time(pauses.longest)),
-        ],
+        facts: [("half of them", within(50.0)), ("999 of 1000", within(99.9)), ("the longest", time(pauses.longest))]
+            .into_iter()
+            .chain(frames)
+            .collect(),
     }
 }
 

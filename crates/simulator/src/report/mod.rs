@@ -54,6 +54,7 @@ pub fn write(outcome: &Outcome, writer: &mut dyn Write) -> io::Result<()> {
     utilisation::write(&mut page, &[("this run", &outcome.utilisation)]);
     tables::collections(&mut page, outcome);
     tables::types(&mut page, outcome);
+    tables::allocations(&mut page, outcome);
     tables::places(&mut page, outcome);
     tables::again(&mut page, outcome);
     writer.write_all(page.finish().as_bytes())

@@ -77,6 +77,26 @@ pub(super) fn types(page: &mut Page, outcome: &Outcome) {
     });
 }
 
+pub(super) fn allocations(page: &mut Page, outcome: &Outcome) {
+    let Some(allocations) = outcome.allocations.as_ref().filter(|allocations| !allocations.rows.is_empty()) else {
+        return;
+    };
+    let all: u64 = allocations.rows.iter().map(|row| row.bytes).sum();
+    let about = format!(
+        "Estimated from {} samples, one for {} on average; and what of it no collection had found dead in the end.",
+        count(allocations.rows.iter().map(|row| row.samples).sum()),
+        bytes(allocations.mean_bytes)
+    );
+    page.section("allocations", "What was allocated, by the place", &about, |page| {
+        let rows = allocations.rows.iter().take(MOST).map(|row| {
+            let share = percent(row.bytes as f64 / all.max(1) as f64);
+            let (made, live) = (bytes(row.bytes), bytes(row.live_bytes));
+            vec![row.place.clone(), row.name.clone(), count(row.samples), count(row.objects), made, share, live]
+        });
+        page.table(&["place", "type", "#samples", "#objects", "#bytes", "#share", "#alive"], rows);
+    });
+}
+
 pub(super) fn places(page: &mut Page, outcome: &Outcome) {
     if outcome.places.is_empty() && outcome.memory.peak_external == 0 {
         return;

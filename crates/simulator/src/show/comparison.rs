@@ -49,6 +49,9 @@ fn write(text: &mut String, comparison: &Comparison) -> std::fmt::Result {
         "overhead: how much longer it takes than the least time that any of these would take without what is known of its\n\
          collector's; collecting costs at least that. cpu: the same in processor time, which others on the machine disturb less."
     )?;
+    for note in &comparison.notes {
+        writeln!(text, "{CURVE}•{CURVE:#} {note}")?;
+    }
     for row in rows.iter().filter(|row| row.is_different) {
         writeln!(
             text,

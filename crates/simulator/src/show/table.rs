@@ -79,6 +79,10 @@ fn key_figures(text: &mut String, outcome: &Outcome) -> Result {
         &time(longest.percentile(99.0)),
         &format!("for 99 % of pauses; the longest {}", time(longest.longest)),
     )?;
+    if let Some(frames) = &outcome.frames {
+        let words = format!("of {} frames, the longest {}", count(frames.count), time(frames.longest));
+        row(text, "late", &count(frames.late), &format!("{words}; late is longer than {}", time(frames.within)))?;
+    }
     let limit = memory.limit.map_or("no limit".into(), |limit| format!("a limit of {}", bytes(limit)));
     row(text, "footprint", &bytes(memory.peak_total), &format!("at most, with {limit}\n"))
 }

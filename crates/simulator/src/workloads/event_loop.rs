@@ -123,6 +123,7 @@ impl Workload for EventLoop {
         let mut end = Instant::now();
         for _ in 0..self.frames {
             end += FRAME;
+            let began = Instant::now();
             checksum.add(self.frame(session, &mut scene, &mut numbers)?);
             session.done(1);
             session.safepoint(&scene)?;
@@ -131,20 +132,28 @@ impl Workload for EventLoop {
                 Idle::Work(units) => {
                     let _ = session.heap().step(&scene, Budget::work(units));
                 }
-                Idle::Clock => end = wait_for(session, &scene, end),
+                Idle::Clock => use_up_to(session, &scene, end),
+            }
+            session.frame(began.elapsed(), FRAME);
+            if self.idle == Idle::Clock {
+                end = wait_for(end);
             }
         }
         Ok(checksum.get())
     }
 }
 
-/// Gives the time until then to the collector, as far as it has use for it, and sleeps for the rest of it. When the frame has
-/// ended, which is later if it is over already: frames that were missed are not made up for.
-fn wait_for(session: &mut Session, scene: &Scene, end: Instant) -> Instant {
+/// Gives the time until then to the collector, as far as it has use for it.
+fn use_up_to(session: &mut Session, scene: &Scene, end: Instant) {
     let left = end.saturating_duration_since(Instant::now());
     if let Some(time) = left.checked_sub(RESERVE) {
         let _ = session.heap().step(scene, Budget::time(time));
     }
+}
+
+/// Sleeps until then. When the frame has ended, which is later if it is over already: frames that were missed are not made up
+/// for.
+fn wait_for(end: Instant) -> Instant {
     std::thread::sleep(end.saturating_duration_since(Instant::now()));
     end.max(Instant::now())
 }

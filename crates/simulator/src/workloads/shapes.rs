@@ -38,27 +38,39 @@ impl<T: Trace + 'static> Array<T> {
     }
 }
 
-/// Puts a value into the heap; where there is no room, after a collection. The value's own handles count as roots then.
+/// Puts a value into the heap; where there is no room, after a collection. The value's own handles count as roots then. The place of
+/// the allocation is the caller's, in this and the others.
 #[inline]
+#[track_caller]
 pub(super) fn put<T: Trace + 'static>(heap: &mut Heap, roots: &(impl Trace + ?Sized), value: T) -> Result<Gc<T>, Stop> {
     Ok(heap.alloc_or_collect(roots, value)?)
 }
 
 /// The same for a string.
 #[inline]
+#[track_caller]
 pub(super) fn put_text(heap: &mut Heap, roots: &(impl Trace + ?Sized), text: &str) -> Result<Gc<str>, Stop> {
-    Ok(heap.try_or_collect(roots, |heap| heap.try_alloc_str(text))?)
+    if let Ok(gc) = heap.try_alloc_str(text) {
+        return Ok(gc);
+    }
+    heap.collect(roots);
+    Ok(heap.try_alloc_str(text)?)
 }
 
 /// The same for a slice; `make` may be called again for elements that it was called for.
 #[inline]
+#[track_caller]
 pub(super) fn put_slice<T: Trace + 'static>(
     heap: &mut Heap,
     roots: &(impl Trace + ?Sized),
     length: usize,
     make: impl Fn(usize) -> T,
 ) -> Result<Gc<[T]>, Stop> {
-    Ok(heap.try_or_collect(roots, |heap| heap.try_alloc_slice_with(length, &make))?)
+    if let Ok(gc) = heap.try_alloc_slice_with(length, &make) {
+        return Ok(gc);
+    }
+    heap.collect(roots);
+    Ok(heap.try_alloc_slice_with(length, make)?)
 }
 
 /// The same for what makes a buffer or a view, or lets one grow. What `attempt` needs the second time has to be kept by the

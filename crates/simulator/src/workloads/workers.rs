@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use tumulus_arraybuffer::atomics::{access, notify, wait};
 use tumulus_arraybuffer::{BackingStore, Element, ElementKind, Error, SharedArrayBuffer, TypedArray};
-use tumulus_heap::{Gc, Heap, Trace};
+use tumulus_heap::{Gc, Heap, HeapBuilder, Trace};
 
 pub(super) const DEFINITION: Definition = Definition {
     name: "workers",
@@ -105,11 +105,11 @@ impl Workload for Workers {
         let left = AtomicBool::new(false);
         thread::scope(|scope| {
             let work = || {
-                let (store, limit) = (buffer.backing_store(session.heap_ref()), session.heap_ref().limit());
+                let (store, builder) = (buffer.backing_store(session.heap_ref()), session.heap_builder());
                 let left = &left;
                 scope.spawn(move || {
                     let _leaving = Leaving(left);
-                    work(&store, limit, left)
+                    work(&store, builder, left)
                 })
             };
             let workers: Vec<_> = (0..self.threads).map(|_| work()).collect();
@@ -210,8 +210,8 @@ impl Drop for Leaving<'_> {
 }
 
 /// A worker: takes tiles until somebody has left.
-fn work(store: &BackingStore, limit: usize, left: &AtomicBool) -> Result<(), Stop> {
-    let mut heap = Heap::builder().limit(limit).try_build().map_err(|error| Stop::Failed(error.to_string()))?;
+fn work(store: &BackingStore, builder: HeapBuilder, left: &AtomicBool) -> Result<(), Stop> {
+    let mut heap = builder.try_build().map_err(|error| Stop::Failed(error.to_string()))?;
     let heap = &mut heap;
     let buffer = or_collect(heap, &(), |heap| SharedArrayBuffer::from_store(heap, store.clone()))?;
     let shared = Shared::of(heap, buffer)?;

@@ -93,6 +93,87 @@ fn shards_are_parts_of_one_comparison() {
     assert!(error.contains("another comparison"), "{error}");
 }
 
+/// A trace of a small program, on a heap that hardly collects.
+fn recorded(folder: &Folder, safepoints: &str) -> std::path::PathBuf {
+    let trace = folder.file(&format!("{safepoints}.trace"));
+    let words =
+        ["record", "binary-trees", "--set", "depth=8", "--nursery", "4m", "-q", "--safepoints", safepoints, "-o"];
+    printed(tumulus().args(words).arg(&trace));
+    trace
+}
+
+#[test]
+fn policies_are_compared_on_a_trace() {
+    let folder = Folder::new("trace-vary");
+    let (json, html) = (folder.file("all.json"), folder.file("all.html"));
+    let trace = recorded(&folder, "2k");
+    let vary = ["--rounds", "1", "--vary", "nursery=0,64k,growth=2,4", "--json"];
+    let text = printed(tumulus().arg("compare").arg(&trace).args(vary).arg(&json).arg("--html").arg(&html));
+    assert!(
+        text.contains("growth=4") && text.contains("no collector") && text.contains("replayed without its program")
+    );
+    assert!(super::read(&html).contains("To be kept in mind"));
+    let rows = read(&json).rows;
+    assert_eq!(rows.len(), 5);
+    assert!(rows.iter().all(|row| row.failure.is_none() && !row.is_different && row.overhead.is_some()), "{text}");
+
+    // As the program itself does it, but for the safepoints between those that were recorded.
+    let itself = folder.file("itself.json");
+    printed(tumulus().args(SMALL).args(&vary[2..]).arg(&itself));
+    for (row, was) in rows.iter().zip(&read(&itself).rows) {
+        assert_eq!(row.label, was.label);
+        assert!(row.minor.abs_diff(was.minor) * 10 <= was.minor, "{}: {} and {}", row.label, row.minor, was.minor);
+        assert!(row.full.abs_diff(was.full) <= 1, "{}: {} and {}", row.label, row.full, was.full);
+    }
+}
+
+#[test]
+fn a_trace_has_a_curve_of_time_for_memory_in_shards_too() {
+    let folder = Folder::new("trace-curve");
+    let trace = recorded(&folder, "all");
+    let part = |number: &str| {
+        let path = folder.file(&format!("{number}.json"));
+        let shard = format!("{number}/2");
+        printed(
+            tumulus().arg("compare").arg(&trace).args(["-q", "--rounds", "1", "--shard", &shard, "--json"]).arg(&path),
+        );
+        path
+    };
+    let whole = folder.file("whole.json");
+    let text = printed(tumulus().arg("merge").args([part("1"), part("2")]).arg("--json").arg(&whole));
+    assert!(text.contains("time for memory"), "{text}");
+    let rows = read(&whole).rows;
+    let sized: Vec<_> = rows.iter().filter(|row| row.of_minimum.is_some()).collect();
+    assert_eq!(sized.len(), 7);
+    assert!(rows.iter().all(|row| row.failure.is_none()), "{text}");
+    assert!(sized[0].minor + sized[0].full > sized[6].minor + sized[6].full, "less memory, more collections: {text}");
+    let least = printed(tumulus().args(SMALL).args(["--json", "-"]));
+    let least: Comparison = serde_json::from_str(&least).expect("a comparison");
+    let (of_trace, of_program) = (sized[0].limit.unwrap(), least.rows[0].limit.unwrap());
+    assert!(of_trace.abs_diff(of_program) * 5 <= of_program, "{of_trace} and {of_program}");
+}
+
+#[test]
+fn a_trace_without_quiet_safepoints_is_not_compared() {
+    let folder = Folder::new("trace-due");
+    let trace = recorded(&folder, "due");
+    for command in [vec!["compare", "--vary", "nursery=0"], vec!["compare"], vec!["replay", "--nursery", "0"]] {
+        let said = told(tumulus().args(&command).arg(&trace), 1);
+        assert!(said.contains("record it with others: `tumulus record --safepoints 16k`"), "{said}");
+    }
+    let trace = recorded(&folder, "all");
+    for (vary, words) in
+        [("seed=1,2", "a trace is the same for every seed"), ("depth=3", "there is no depth to be set")]
+    {
+        let said = told(tumulus().args(["compare", "--vary", vary]).arg(&trace), 2);
+        assert!(said.contains(words), "{said}");
+    }
+    let cut = std::fs::read(&trace).expect("a trace");
+    std::fs::write(&trace, &cut[..cut.len() - 30]).expect("a part");
+    assert!(told(tumulus().args(["compare"]).arg(&trace), 1).contains("the trace ends too early"));
+    assert!(told(tumulus().args(["compare", "nowhere.trace"]), 2).contains("and no trace of that name"));
+}
+
 #[test]
 fn what_does_not_run_is_a_row_without_figures() {
     let folder = Folder::new("fails");

@@ -54,6 +54,25 @@ fn the_command_in_an_outcome_does_the_same_again() {
 }
 
 #[test]
+fn allocations_are_sampled_for_those_who_are_told() {
+    let folder = Folder::new("places");
+    let html = folder.file("report.html");
+    let of = |words: &[&str]| -> Outcome {
+        let words = [&["run", "binary-trees", "--set", "depth=9", "--json", "-"], words].concat();
+        serde_json::from_str(&printed(tumulus().args(words).arg("--html").arg(&html))).expect("an outcome")
+    };
+    let outcome = of(&["--sample", "4k"]);
+    let allocations = outcome.allocations.expect("it was asked for");
+    assert_eq!(allocations.mean_bytes, 4096);
+    let sum: u64 = allocations.rows.iter().map(|row| row.bytes).sum();
+    assert!(sum.abs_diff(outcome.memory.allocated) * 4 < outcome.memory.allocated, "{sum}, and {:?}", outcome.memory);
+    assert!(allocations.rows.iter().all(|row| row.place.contains("binary_trees.rs:")), "{allocations:?}");
+    assert!(read(&html).contains("id=\"allocations\""));
+    assert_eq!(of(&[]).allocations.expect("for the report").mean_bytes, 512 << 10);
+    assert_eq!(of(&["--sample", "0"]).allocations, None);
+}
+
+#[test]
 fn flags_go_before_the_file_of_settings() {
     let folder = Folder::new("settings");
     let text = "workload = 'binary-trees'\nseed = 5\n[parameters]\ndepth = 7\n[heap]\nlimit = '2m'\nnursery = '64k'\n";
@@ -82,7 +101,10 @@ fn each_end_has_its_code() {
     let slow = ["run", "binary-trees", "--set", "depth=22", "--time-limit", "0.2"];
     let text = tumulus().args(slow).assert().code(4).get_output().stdout.clone();
     assert!(String::from_utf8(text).unwrap().contains("The run took longer than it was given"));
-    assert!(told(tumulus().args(["run", "snails"]), 2).contains("there is no workload \"snails\"; there are: "));
+    assert!(
+        told(tumulus().args(["run", "snails"]), 2)
+            .contains("there is no workload \"snails\", and no trace of that name; there are: ")
+    );
     assert!(
         told(tumulus().args(["run", "binary-trees", "--set", "depth=99"]), 2).contains("\"depth\" cannot be \"99\"")
     );

@@ -86,10 +86,9 @@ fn is_the_programs(function: &str) -> bool {
         return true;
     }
     let path = function.trim_start_matches(['<', '&', '*', ' ']).trim_start_matches("dyn ").trim_start_matches("mut ");
-    match path.split_once("::") {
-        Some((package, _)) => !OTHERS.contains(&package),
-        None => false,
-    }
+    // With less debug information, functions that were inlined have no path, and it is unknown whose they are.
+    let path = path.split('<').next().unwrap_or(path);
+    path.split_once("::").is_some_and(|(package, _)| !OTHERS.contains(&package))
 }
 
 #[cfg(test)]
@@ -102,9 +101,11 @@ mod tests {
    2: core::ptr::drop_in_place<program::Thing>
    3: <alloc::boxed::Box<F,A> as core::ops::function::FnOnce<Args>>::call_once
    4: __rust_begin_short_backtrace
-   5: program::bury
+   5: take<tumulus_arraybuffer::allocator::SystemAllocator>
+             at ./src/accounting/mod.rs:298:20
+   6: program::bury
              at ./src/main.rs:7:9
-   6: program::main
+   7: program::main
              at ./src/main.rs:12:5
 ";
 
