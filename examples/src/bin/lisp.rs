@@ -4,13 +4,12 @@ use std::io::{Write, stdin, stdout};
 use tumulus_examples::lisp::{Error, Lisp};
 use tumulus_heap::Heap;
 
-/// Enough for the deepest recursion that the interpreter allows.
+/// What the guest may use half of.
 const STACK: usize = 256 << 20;
 
 type Outcome = Result<(), Box<dyn std::error::Error + Send + Sync>>;
 
 fn main() {
-    let run = || std::env::args().nth(1).map_or_else(repl, |path| run_file(&path));
     let main = std::thread::Builder::new().stack_size(STACK).spawn(run).expect("the system has room for a stack");
     if let Err(error) = main.join().expect("it does not panic") {
         eprintln!("{error}");
@@ -18,16 +17,20 @@ fn main() {
     }
 }
 
-fn run_file(path: &str) -> Outcome {
+fn run() -> Outcome {
+    let mut lisp = Lisp::new(Heap::builder().limit(1 << 30));
+    lisp.state.max_stack = STACK / 2;
+    if let Some(path) = std::env::args().nth(1) { run_file(&mut lisp, &path) } else { repl(&mut lisp) }
+}
+
+fn run_file(lisp: &mut Lisp, path: &str) -> Outcome {
     let text = std::fs::read_to_string(path).map_err(|error| format!("{path}: {error}"))?;
-    let mut lisp = Lisp::new(Heap::builder());
     let outcome = lisp.run(&text);
     print!("{}", lisp.state.output);
     outcome.map(drop).map_err(|error| format!("{path}: {error}").into())
 }
 
-fn repl() -> Outcome {
-    let mut lisp = Lisp::new(Heap::builder().limit(1 << 30));
+fn repl(lisp: &mut Lisp) -> Outcome {
     let mut text = String::new();
     loop {
         print!("{}", if text.is_empty() { "> " } else { "  " });

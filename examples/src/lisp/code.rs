@@ -87,7 +87,7 @@ natives! {
 pub const RAISED: [&str; 2] = ["out-of-memory", "too-deep"];
 
 /// How many values a shorthand takes.
-const MAX_ITEMS: usize = 250;
+const MAX_ITEMS: usize = 100;
 
 /// All that was ever compiled for an interpreter.
 #[derive(Debug)]

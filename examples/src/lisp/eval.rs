@@ -32,10 +32,10 @@ pub struct State {
     pub output: String,
     /// Where strings are put together, so that they ask for no memory outside of the heap.
     pub scratch: String,
-    /// How many calls are open, tail calls not counted.
-    pub depth: usize,
-    /// The most that may be.
-    pub max_depth: usize,
+    /// Where the host's stack was when the program began.
+    pub stack_start: usize,
+    /// How many bytes of it the guest's calls may take.
+    pub max_stack: usize,
 }
 
 /// What the evaluator needs beside the heap.
@@ -56,20 +56,18 @@ type Flow = ControlFlow<Value, (usize, Frame)>;
 ///
 /// What the guest raised or did wrong.
 pub fn run(heap: &mut Heap, guest: &mut Guest<'_>, function: usize, frame: Frame) -> Outcome {
-    if guest.state.depth >= guest.state.max_depth {
+    // To count calls would not do: how much of the host's stack each takes depends on the guest's code.
+    if std::ptr::from_ref(&function).addr().abs_diff(guest.state.stack_start) > guest.state.max_stack {
         return raise(TOO_DEEP);
     }
-    guest.state.depth += 1;
-    let outcome = heap.scope_loop((function, frame), |heap, (function, frame)| {
+    heap.scope_loop((function, frame), |heap, (function, frame)| {
         heap.safepoint(&*guest.state);
         let program = guest.program;
         match tail(heap, guest, &program.functions[function].body, frame) {
             Ok(flow) => flow.map_break(Ok),
             Err(fault) => ControlFlow::Break(Err(fault)),
         }
-    });
-    guest.state.depth -= 1;
-    outcome
+    })
 }
 
 /// Makes a frame with the variables of a call still unset. The first slot has the frame around it.

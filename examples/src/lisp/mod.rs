@@ -26,9 +26,9 @@ use value::{Fault, Outcome, Pair};
 
 /// An interpreter with its heap.
 ///
-/// Guest functions that call each other recurse in the host, up to a depth of 4,000 or what you set in [`State`].
-/// The stack of the thread that runs it has to have room for that: some kilobytes for each call, and tens of them in a build
-/// without optimisation. `bin/lisp.rs` makes a thread with 256 MiB, of which only what is used becomes memory.
+/// Guest functions that call each other recurse in the host. They may take a megabyte of its stack, or what you set in
+/// [`State`]; the thread should have as much again. `bin/lisp.rs` makes one with 256 MiB, of which only what is used becomes
+/// memory.
 ///
 /// ```
 /// use tumulus_examples::lisp::Lisp;
@@ -67,7 +67,7 @@ impl Lisp {
     pub fn new(options: HeapBuilder) -> Lisp {
         let state = State {
             globals: NATIVES.iter().map(|&(native, ..)| Some(Value::Native(native))).collect(),
-            max_depth: 4_000,
+            max_stack: 1 << 20,
             ..State::default()
         };
         Lisp { heap: options.build(), program: Program::default(), state }
@@ -80,6 +80,7 @@ impl Lisp {
     /// If the text is no program, or the guest raises something that it does not catch. What was defined before stays.
     pub fn run(&mut self, text: &str) -> Result<Value, Error> {
         let forms = self.program.compile(text)?;
+        self.state.stack_start = std::ptr::from_ref(&forms).addr();
         forms.into_iter().try_fold(Value::Nil, |_, form| self.run_form(form)).map_err(|fault| {
             let (Fault::Raised(value) | Fault::Escaped(_, value)) = *fault;
             Error::Uncaught(self.show(value))

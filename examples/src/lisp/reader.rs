@@ -31,8 +31,8 @@ pub enum Datum {
     List(Vec<Datum>),
 }
 
-/// How deep lists may be nested: the reader recurses.
-const MAX_NESTING: u32 = 500;
+/// How deep lists may be nested: reader, compiler and evaluator recurse.
+const MAX_NESTING: u32 = 200;
 
 /// Reads all data in a text.
 ///
