@@ -1,6 +1,8 @@
 //! Allocates so many objects, for `scripts/observer-cost`, which counts the instructions.
 //!
-//!     allocate values|holes|texts|slices COUNT [stopped]
+//!     allocate [values|holes|texts|slices [COUNT [stopped]]]
+//!
+//! Without arguments it allocates a thousand values.
 //!
 //! With `stopped`, allocations were observed before, and are not any more.
 
@@ -9,7 +11,8 @@ use tumulus_heap::{Collector, Gc, Heap, Zeal};
 
 fn main() {
     let arguments: Vec<String> = std::env::args().collect();
-    let count: u64 = arguments[2].parse().expect("a number");
+    let what = arguments.get(1).map_or("values", String::as_str);
+    let count: u64 = arguments.get(2).map_or(1000, |count| count.parse().expect("a number"));
     let mut heap =
         Heap::builder().collector(Collector::MarkSweep).nursery(0).min_heap(1 << 40).zeal(Zeal::none()).build();
     // The same types are in the heap's table in each mode.
@@ -17,7 +20,7 @@ fn main() {
     if arguments.get(3).is_some_and(|word| word == "stopped") {
         stop_observing(&mut heap);
     }
-    match arguments[1].as_str() {
+    match what {
         "values" => (0..count).for_each(|n| _ = black_box(heap.alloc([n; 3]))),
         "texts" => (0..count).for_each(|_| _ = black_box(heap.alloc_str(black_box("a text of some length")))),
         "slices" => (0..count).for_each(|_| _ = black_box(heap.alloc_slice(black_box(&[7_u64; 4])))),
